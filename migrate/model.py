@@ -30,11 +30,29 @@ class Parameter:
         Whether the signature has no default for it.
     default : None, bool, int, float or str
         The default where `required` is False.
+    accepts : tuple of str
+        The types that it takes, of `migrate.ruleset.TYPES`; a bool is not an int here. Any other
+        is refused. Empty where every type will do.
+    one_of : tuple of str
+        The values that it takes. Any other is refused, or read as `otherwise`. Empty where
+        every value will do.
+    otherwise : str or None
+        What a value outside `one_of` is silently taken for.
+    minimum, maximum : float or None
+        A number below or above is refused, the bound itself is not, and a NaN is neither.
+    finite : bool
+        Whether infinities and NaN are refused.
     """
 
     name: str
     required: bool = False
     default: Literal_ = None
+    accepts: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    otherwise: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    finite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +70,15 @@ class Travel:
         The target parameter it is folded into (`size_average` and `reduce` into `reduction`).
     convert : str or None
         A named conversion of the value on the way (`"float"` for `label_smoothing`).
+    values : tuple of (str, str)
+        Values that are spelled otherwise in the target, `("elementwise_mean", "mean")`.
     """
 
     domain: str
     to: str | None = None
     fold: str | None = None
     convert: str | None = None
+    values: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,199 @@
+"""The command line: arguments in, exit status out; nothing is decided here.
+
+Imports are late: `--version`, `--help` and a run that finds nothing to do start in no time.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrate import __version__
+from migrate.errors import MigrateError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migrate.ruleset import RuleSet
+
+# Beside the bit mask, what a shell reports of a process that a signal ended.
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+_formats = click.Choice(["text", "json"])
+_form = click.option(
+    "--format", "form", type=_formats, default="text", help="Lines, the default, or a document."
+)
+_directory = click.option(
+    "--rules", "directory", metavar="DIR", help="Take the rules in this folder instead of ours."
+)
+_run_options: tuple[Callable[[Any], Any], ...] = (
+    click.argument("paths", metavar="PATH...", nargs=-1),
+    _form,
+    click.option(
+        "--exclude", metavar="PATTERN", multiple=True, help="As in .gitignore; repeatable."
+    ),
+    click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: as many as pay."),
+    _directory,
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Name what changed files still use of torch."
+    ),
+)
+
+
+def _run_command(command: Callable[..., int]) -> click.Command:
+    for decorate in reversed(_run_options):
+        command = decorate(command)
+    return cli.command()(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def cli() -> None:
+    """Migrate PyTorch losses to MindSpore, and prove each rewrite before it is written.
+
+    The exit status is a bit mask: 1 if something would change (diff, check) or still needs a
+    person (check, apply); 2 if a file could not be processed or the usage was wrong.
+    """
+
+
+@_run_command
+def diff(**options: Any) -> int:
+    """Print the patch that `git apply` takes; write nothing. - is standard input."""
+    return _run("diff", **options)
+
+
+@_run_command
+def apply(**options: Any) -> int:
+    """Rewrite files in place. With -, from standard input to standard output."""
+    return _run("apply", **options)
+
+
+@_run_command
+def check(**options: Any) -> int:
+    """Say what is left to do, for CI; write nothing. - is standard input."""
+    return _run("check", **options)
+
+
+@cli.command()
+@_form
+@_directory
+def rules(form: str, directory: str | None) -> int:
+    """List the rules, with where each stands."""
+    from migrate import explain
+
+    return _print(explain.rules_document(_ruleset(directory)), form, explain.rules_text)
+
+
+@cli.command("explain")
+@click.argument("name", metavar="CODE-OR-API")
+@_form
+@_directory
+def explain_(name: str, form: str, directory: str | None) -> int:
+    """Explain a finding's code or an API: what, why, an example, the remedy."""
+    from migrate import explain
+
+    return _print(explain.page(name, _ruleset(directory)), form, explain.page_text)
+
+
+def _run(
+    name: str,
+    *,
+    paths: Sequence[str],
+    form: str,
+    exclude: Sequence[str],
+    jobs: int,
+    directory: str | None,
+    verbose: bool,
+) -> int:
+    if not paths:
+        raise click.UsageError(f"No path given: try `torch2mindspore {name} .`, or - for a pipe.")
+    if "-" in paths and len(paths) > 1:
+        raise click.UsageError("- is standard input: give it alone, without other paths.")
+    from migrate.pipeline import migrate_bytes, migrate_paths
+    from migrate.report.run import tell
+    from migrate.report.summary import Verb
+
+    verb = Verb(name)
+    writes = verb is Verb.APPLY
+    if "-" not in paths:
+        results = migrate_paths(
+            paths, write=writes, exclude=exclude, jobs=jobs, rules_directory=_path(directory)
+        )
+        # All is written before anything is said, so that `| head` cannot stop it half-way.
+        results = iter(list(results)) if writes else results
+        human = sys.stderr if verb is Verb.DIFF else sys.stdout
+        return tell(results, verb, form=form, verbose=verbose, human=human).exit_status(verb)
+
+    if writes and form == "json":
+        raise click.UsageError("`apply -` prints the source: take `check -` for the document.")
+    data = sys.stdin.buffer.read()
+    result = migrate_bytes(data, rules=_ruleset(directory))
+    human = sys.stdout if verb is Verb.CHECK else sys.stderr
+    summary = tell([result], verb, form=form, verbose=verbose, human=human)
+    if writes:
+        # A filter that fails hands on what it was given, lest it is lost.
+        sys.stdout.buffer.write(result.new if result.changed else data)
+    return summary.exit_status(verb)
+
+
+def _path(directory: str | None) -> Path | None:
+    from pathlib import Path
+
+    return None if directory is None else Path(directory)
+
+
+def _ruleset(directory: str | None) -> RuleSet:
+    from migrate.ruleset import load
+
+    return load(_path(directory))
+
+
+def _print(document: dict[str, Any], form: str, as_text: Callable[[dict[str, Any]], str]) -> int:
+    from migrate.report.document import dump
+
+    # UTF-8 in every locale: the pages are ours, and hold nothing that steers a terminal.
+    sys.stdout.buffer.write(dump(document) if form == "json" else as_text(document).encode())
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line on `arguments`, those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: the bit mask, 130 after an interrupt, 141 if the reader went away.
+    """
+    # Syntax trees hold no cycles, and looking for some takes longer than parsing them.
+    gc.disable()
+    try:
+        arguments = sys.argv[1:] if arguments is None else arguments
+        with cli.make_context("torch2mindspore", list(arguments)) as context:
+            status: int = cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except MigrateError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 2
+    except KeyboardInterrupt:
+        click.echo("Interrupted: every file is either as it was or done; run again.", err=True)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more at exit, and must not fail there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

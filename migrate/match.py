@@ -1,0 +1,340 @@
+"""Which sites a file holds, of which rule, with which arguments. Read-only."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names, Place, Scope
+
+if TYPE_CHECKING:
+    from migrate.model import Parameter, Rule
+    from migrate.ruleset import RuleSet
+
+#: Names under which torch's modules are imported everywhere. A parameter or an unbound name that
+#: is spelled so is worth a note; any other is somebody's own object.
+_CUSTOMARY = frozenset({"nn", "F", "torch", "functional", "th"})
+
+#: Names under which torch's own modules hold the modules of the covered APIs.
+_MODULE_ALIASES = frozenset({"F", "functional", "loss", "modules", "nn"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a site is handed over.
+
+    Attributes
+    ----------
+    code : str
+        A key of `migrate.codes.CODES`, which holds the remedy.
+    reason : str
+        What stands in the way at this very place, without a full stop.
+    """
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a call, bound to the parameter that it reaches.
+
+    Attributes
+    ----------
+    parameter : str
+        The source parameter.
+    value : ast.expr
+    keyword : ast.keyword or None
+        None where it is passed by position.
+    """
+
+    parameter: str
+    value: ast.expr
+    keyword: ast.keyword | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """One place where a rule's API is used.
+
+    Attributes
+    ----------
+    rule : Rule
+    place : Place
+        The name or attribute that means the API.
+    scope : Scope
+        Where it is evaluated.
+    call : ast.Call or None
+        The call of it; None for a use that is no call.
+    arguments : tuple of Argument
+        In source order; empty where there is no call or it is refused.
+    refusal : Refusal or None
+        Why the site is handed over, where matching alone can tell.
+    note : bool
+        The site may not be torch's at all: reported as a note, without a claim.
+    """
+
+    rule: Rule
+    place: Place
+    scope: Scope
+    call: ast.Call | None = None
+    arguments: tuple[Argument, ...] = ()
+    refusal: Refusal | None = None
+    note: bool = False
+
+    @property
+    def node(self) -> ast.expr | ast.alias:
+        """The call where there is one, else the name, string or import."""
+        return self.call or self.place.node  # type: ignore[return-value]
+
+
+def find_sites(names: Names, rules: RuleSet) -> list[Site]:
+    """Return every use of a covered API in a file, in the order of the file."""
+    sites: dict[int, Site] = {}
+    seen: set[str] = set()
+    words = set(rules.words)
+    while words - seen:
+        # A name bound to the API (`import … as CE`, `CE = nn.CrossEntropyLoss`) is one more word.
+        fresh = words - seen
+        seen |= fresh
+        for word, place in [(w, p) for w in sorted(fresh) for _, p in names.places_of(w)]:
+            site = _site_at(names, place, word, rules)
+            if site is not None and id(site.place.node) not in sites:
+                sites[id(site.place.node)] = site
+                words.update(_new_names(site))
+            elif isinstance(place.node, ast.alias) and place.node.asname:
+                words.add(place.node.asname)
+    found = sorted(sites.values(), key=lambda site: (names.start(site.node), names.end(site.node)))
+    return _without_patched(found)
+
+
+def _new_names(site: Site) -> list[str]:
+    parent = site.place.parent()
+    if site.call is None and isinstance(parent, ast.Assign):
+        return [target.id for target in parent.targets if isinstance(target, ast.Name)]
+    return []
+
+
+def _without_patched(sites: list[Site]) -> list[Site]:
+    """Hand over every site of an API that the file itself assigns to."""
+    patched = {s.rule.id: s for s in sites if s.refusal and s.refusal.code == "assigned-api"}
+    return [
+        site
+        if site.rule.id not in patched or site.refusal
+        else Site(
+            site.rule,
+            site.place,
+            site.scope,
+            site.call,
+            refusal=Refusal(
+                "assigned-api",
+                f"line {patched[site.rule.id].node.lineno} of this file assigns to {site.rule.id}",
+            ),
+        )
+        for site in sites
+    ]
+
+
+def _site_at(names: Names, place: Place, word: str, rules: RuleSet) -> Site | None:
+    node = place.node
+    if isinstance(node, ast.Name) and node.id == word:
+        return _named(names, place, node, rules)
+    if isinstance(node, ast.Attribute) and node.attr == word:
+        return _named(names, place, node, rules)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return _in_string(names, place, node.value, rules)
+    if isinstance(node, ast.JoinedStr):
+        return _in_fstring(names, place, word, rules)
+    return None
+
+
+def _named(
+    names: Names, place: Place, node: ast.Name | ast.Attribute, rules: RuleSet
+) -> Site | None:
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        return None  # a binding, which resolving reads
+    scope = names.scope_of(place)
+    meanings = names.resolve(node, scope)
+    covered = sorted({rules.by_path[m].id for m in meanings if m in rules.by_path})
+    if not covered:
+        return _uncovered(place, scope, node, meanings, rules)
+    rule = rules.by_path[covered[0]]
+    others = sorted(m for m in meanings if m not in rules.by_path and m != NONE)
+    if others or len(covered) > 1:
+        what = " or ".join([*covered, *map(_described, others)])
+        return _refused(rule, place, scope, "ambiguous-name", f"the name can mean {what} here")
+    return _classified(names, rule, place, scope, node)
+
+
+def _described(meaning: str) -> str:
+    return {
+        UNKNOWN: "a value that only running the program shows",
+        STAR: "whatever a star import below it brings",
+        UNBOUND: "nothing at all",
+    }.get(meaning, "something that this file defines" if meaning.startswith("<") else meaning)
+
+
+def _uncovered(
+    place: Place, scope: Scope, node: ast.Name | ast.Attribute, meanings: Meanings, rules: RuleSet
+) -> Site | None:
+    """Return what to say of a covered word that does not mean a covered API, if anything."""
+    word = node.id if isinstance(node, ast.Name) else node.attr
+    rule = next((r for r in rules.rules if r.source.rpartition(".")[2] == word), None)
+    if rule is None:
+        return None  # an alias's own name, `CE`, which is nothing here
+    parent = place.parent()
+    called = isinstance(parent, ast.Call) and parent.func is node
+    torch_paths = sorted(m for m in meanings if m.startswith("torch."))
+    if torch_paths:
+        # torch.functional.F.nll_loss is the covered function by another way; torch.ops.aten.nll_loss
+        # is another function.
+        note = torch_paths[0].split(".")[-2] not in _MODULE_ALIASES
+        reason = f"{torch_paths[0]} is not covered by a rule"
+        return _refused(rule, place, scope, "other-path", reason, note=note)
+    root = node.value if isinstance(node, ast.Attribute) else node
+    if STAR in meanings and called:
+        return _refused(
+            rule, place, scope, "star-import", f"`{word}` may come from a star import of this file"
+        )
+    if not isinstance(root, ast.Name) or root is node or root.id not in _CUSTOMARY:
+        return None
+    if called and meanings & {UNKNOWN, UNBOUND}:
+        what = "a value that is not known here" if UNKNOWN in meanings else "not bound in this file"
+        reason = f"`{root.id}` is {what}"
+        return _refused(rule, place, scope, "unknown-name", reason, note=True)
+    return None
+
+
+def _classified(
+    names: Names, rule: Rule, place: Place, scope: Scope, node: ast.Name | ast.Attribute
+) -> Site:
+    parent = place.parent()
+    if not isinstance(node.ctx, ast.Load):
+        return _refused(rule, place, scope, "assigned-api", f"{rule.id} itself is assigned to here")
+    if isinstance(parent, ast.Call) and parent.func is node:
+        if isinstance(node, ast.Name) and _is_alias_by_assignment(names, node, scope):
+            reason = f"`{node.id}` was assigned {rule.id}, and other values may reach it"
+            return Site(rule, place, scope, parent, refusal=Refusal("assigned-alias", reason))
+        bound = bind(parent, rule.source_parameters)
+        if isinstance(bound, Refusal):
+            return Site(rule, place, scope, parent, refusal=bound)
+        return Site(rule, place, scope, parent, bound)
+    if isinstance(parent, ast.ClassDef) and node in parent.bases:
+        return _refused(rule, place, scope, "subclass", f"class {parent.name} inherits from it")
+    return _refused(rule, place, scope, "reference", "it is used here without being called")
+
+
+def _is_alias_by_assignment(names: Names, node: ast.Name, scope: Scope) -> bool:
+    found = names.bindings_of(node.id, scope)
+    return found is not None and any(b.kind == "value" and not _is_none(b.value) for b in found[0])
+
+
+def _is_none(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def _refused(
+    rule: Rule, place: Place, scope: Scope, code: str, reason: str, *, note: bool = False
+) -> Site:
+    parent = place.parent()
+    call = parent if isinstance(parent, ast.Call) and parent.func is place.node else None
+    return Site(rule, place, scope, call, refusal=Refusal(code, reason), note=note)
+
+
+def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site | None:
+    scope = names.scope_of(place)
+    parent = place.parent()
+    if value in rules.by_path:
+        rule = rules.by_path[value]
+        reason = f"the string '{value}' names a torch API, and what reads it is not known"
+        return _refused(rule, place, scope, "string-path", reason, note=True)
+    if isinstance(parent, ast.Call) and _is_getattr(names, parent, place.node, scope):
+        for meaning in sorted(names.resolve(parent.args[0], scope)):
+            rule_or_none = rules.by_path.get(f"{meaning}.{value}")
+            if rule_or_none is not None:
+                reason = f"{rule_or_none.id} is looked up by its name"
+                return _refused(rule_or_none, place, scope, "getattr", reason)
+    if _is_annotation(place) and re.fullmatch(r"[\w.]+", value):
+        try:
+            expression = ast.parse(value, mode="eval").body
+        except SyntaxError:
+            return None
+        for meaning in sorted(names.resolve(expression, scope)):
+            if meaning in rules.by_path:
+                reason = "it is used here without being called"
+                return _refused(rules.by_path[meaning], place, scope, "reference", reason)
+    return None
+
+
+def _is_getattr(names: Names, call: ast.Call, node: ast.AST, scope: Scope) -> bool:
+    return (
+        isinstance(call.func, ast.Name)
+        and call.func.id in ("getattr", "hasattr", "setattr")
+        and names.lookup(call.func.id, scope) == {UNBOUND}
+        and len(call.args) >= 2
+        and call.args[1] is node
+    )
+
+
+def _is_annotation(place: Place) -> bool:
+    for inner, outer in zip(reversed(place.path), reversed(place.path[:-1]), strict=False):
+        if inner is getattr(outer, "annotation", None) or inner is getattr(outer, "returns", None):
+            return True
+        if not isinstance(outer, (ast.Subscript, ast.Tuple, ast.BinOp, ast.List)):
+            return False
+    return False
+
+
+def _in_fstring(names: Names, place: Place, word: str, rules: RuleSet) -> Site | None:
+    scope = names.scope_of(place)
+    for node in ast.walk(place.node):
+        if isinstance(node, (ast.Name, ast.Attribute)) and word in (
+            getattr(node, "id", None),
+            getattr(node, "attr", None),
+        ):
+            for meaning in sorted(names.resolve(node, scope)):
+                if meaning in rules.by_path:
+                    reason = "the call stands inside an f-string"
+                    return _refused(rules.by_path[meaning], place, scope, "inside-f-string", reason)
+    return None
+
+
+def bind(call: ast.Call, parameters: tuple[Parameter, ...]) -> tuple[Argument, ...] | Refusal:
+    """Bind the arguments of `call` to `parameters`, or say why that cannot be done.
+
+    Returns
+    -------
+    tuple of Argument or Refusal
+        The arguments in source order.
+    """
+    for value in call.args:
+        if isinstance(value, ast.Starred):
+            return Refusal("star-arguments", f"`*{ast.unparse(value.value)}` hides its arguments")
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            return Refusal("star-keywords", f"`**{ast.unparse(keyword.value)}` hides its arguments")
+    if len(call.args) > len(parameters):
+        return Refusal(
+            "too-many-arguments",
+            f"{len(call.args)} positional arguments are given and {len(parameters)} can be taken",
+        )
+    bound = [
+        Argument(parameter.name, value)
+        for parameter, value in zip(parameters, call.args, strict=False)
+    ]
+    known = {parameter.name for parameter in parameters}
+    taken = {argument.parameter for argument in bound}
+    for keyword in call.keywords:
+        name = str(keyword.arg)
+        if name not in known:
+            return Refusal("unknown-keyword", f"there is no parameter `{name}`")
+        if name in taken:
+            return Refusal("doubled-argument", f"`{name}` is given by position and by name")
+        taken.add(name)
+        bound.append(Argument(name, keyword.value, keyword))
+    missing = [p.name for p in parameters if p.required and p.name not in taken]
+    if missing:
+        return Refusal("missing-argument", f"`{missing[0]}` is missing")
+    return tuple(bound)

@@ -1,0 +1,276 @@
+"""Source, file, paths: pure, then reading and writing, then many.
+
+`migrate_source` raises; `migrate_file` catches, once, and its answer says what went wrong;
+`migrate_paths` answers for every file in the order of their names, however many workers it has.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from heapq import merge
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from migrate.discover import discover
+from migrate.errors import MigrateError, WriteError
+from migrate.model import FileResult
+from migrate.prefilter import Prefilter
+from migrate.prefilter import compile as prefilter_of
+from migrate.ruleset import RuleSet, default_rules, load
+from migrate.source import decode, read, write_atomically
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
+# Small enough that workers end together and an interrupt is soon heard.
+_CHUNK = 32
+
+# Below this many files a pool costs more than it saves.
+_WORTH_A_POOL = 8 * _CHUNK
+
+
+@dataclass(frozen=True, slots=True)
+class FileMigration(FileResult):
+    """A result and the bytes of its texts, in the file's own encoding.
+
+    Attributes
+    ----------
+    old, new : bytes
+        The file as it was and as it will be; empty where nothing changes.
+    """
+
+    old: bytes = b""
+    new: bytes = b""
+
+
+_Migrate: TypeAlias = Callable[[str], FileMigration]
+
+
+def migrate_source(
+    text: str, *, path: str = "<string>", rules: RuleSet | None = None
+) -> FileResult:
+    """Migrate one module, in memory.
+
+    Parameters
+    ----------
+    text : str
+        The source, with its own line ends and without a byte-order mark.
+    path : str
+        What messages call it.
+    rules : RuleSet, optional
+        The packaged rules if not given.
+
+    Returns
+    -------
+    FileResult
+
+    Raises
+    ------
+    SourceError
+        If `text` cannot be parsed.
+    """
+    # Late: LibCST and NumPy take longer to import than most runs need to find nothing to do.
+    from migrate.engine import rewrite_source
+
+    return rewrite_source(text, path=path, rules=default_rules() if rules is None else rules)
+
+
+def migrate_bytes(data: bytes, *, path: str = "-", rules: RuleSet | None = None) -> FileMigration:
+    """Migrate the bytes of one file; never raises.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file, with its byte-order mark and coding comment if it has them.
+    path : str
+        What messages call it.
+    rules : RuleSet, optional
+        The packaged rules if not given.
+
+    Returns
+    -------
+    FileMigration
+        With `error` set if the file could not be processed.
+    """
+    rules = default_rules() if rules is None else rules
+    return _at_boundary(path, lambda: _migrate(data, path, rules))
+
+
+def migrate_file(path: str, *, write: bool = False, rules: RuleSet | None = None) -> FileMigration:
+    """Migrate one file on disk; never raises.
+
+    Parameters
+    ----------
+    path : str
+    write : bool
+        Whether to write the result back.
+    rules : RuleSet, optional
+        The packaged rules if not given.
+
+    Returns
+    -------
+    FileMigration
+        With `error` set if the file could not be read, processed or written; it is then as it
+        was.
+    """
+    rules = default_rules() if rules is None else rules
+    return _at_boundary(path, lambda: _migrate_on_disk(path, write, rules))
+
+
+def migrate_paths(
+    paths: Sequence[str],
+    *,
+    write: bool = False,
+    exclude: Sequence[str] = (),
+    jobs: int = 1,
+    rules_directory: Path | None = None,
+) -> Iterator[FileMigration]:
+    """Migrate files and folders.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files and folders; see `migrate.discover`.
+    write : bool
+        Whether to write the results back.
+    exclude : sequence of str
+        Patterns, as in `.gitignore`, of what to leave out.
+    jobs : int
+        How many processes work; 0 for as many as are worth it on this machine. With 1, all
+        happens here. With more, the calling script needs its `if __name__ == "__main__"`.
+    rules_directory : Path, optional
+        Where the rules are, if not the packaged ones.
+
+    Returns
+    -------
+    iterator of FileMigration
+        One for each file that was looked at and each path that could not be, sorted by path,
+        the same for every `jobs`.
+
+    Raises
+    ------
+    RuleError, UsageError
+        At once, before the first file is read: if a rule file is malformed, a path does not
+        exist, or a pattern cannot be understood.
+    """
+    rules = default_rules() if rules_directory is None else load(rules_directory)
+    found = discover(paths, exclude=exclude)
+    failed = [FileMigration(each.display, error=each.message) for each in found.problems]
+    files = [each.display for each in found.files]
+    one = partial(migrate_file, write=write, rules=rules)
+    processes = _processes(jobs, len(files))
+    answers = _in_processes(files, one, processes) if processes > 1 else map(one, files)
+    return merge(answers, failed, key=attrgetter("path"))
+
+
+def _at_boundary(path: str, work: Callable[[], FileMigration]) -> FileMigration:
+    """Catch, once and here only: a file that fails is an answer too, and the run goes on."""
+    try:
+        return work()
+    except MigrateError as error:
+        where = "" if error.line is None else f"line {error.line}: "
+        return FileMigration(path, error=f"{where}{error}")
+    except Exception as error:  # noqa: BLE001 (a defect of ours must not stop the other files)
+        import traceback
+
+        what = f"unexpected {type(error).__name__}: {error}"
+        remedy = "please report it with the traceback and, if you may, the file"
+        return FileMigration(path, error=f"{what}: {remedy}", traceback=traceback.format_exc())
+
+
+def _migrate(data: bytes, path: str, rules: RuleSet) -> FileMigration:
+    if not _prefilter(rules.words)(data):
+        return FileMigration(path)
+    source = decode(data)
+    result = migrate_source(source.text, path=path, rules=rules)
+    known = {field.name: getattr(result, field.name) for field in fields(result)}
+    if result.after is None or not result.changed:
+        return FileMigration(**known)
+    return FileMigration(**known, old=data, new=source.encode(result.after))
+
+
+def _migrate_on_disk(path: str, write: bool, rules: RuleSet) -> FileMigration:
+    data = read(path)
+    migration = _migrate(data, path, rules)
+    if write and migration.changed:
+        # Parsing and proving take long enough for an editor to save the file meanwhile.
+        if read(path) != data:
+            raise WriteError("the file changed while it was migrated", remedy="run again")
+        write_atomically(path, migration.new)
+    return migration
+
+
+@cache
+def _prefilter(words: tuple[str, ...]) -> Prefilter:
+    return prefilter_of(words)
+
+
+def _processes(asked: int, files: int) -> int:
+    if asked == 0:
+        asked = _cores() if files >= _WORTH_A_POOL else 1
+    return min(asked, -(-files // _CHUNK))
+
+
+def _cores() -> int:
+    # The cores this process may use: in a container, fewer than there are.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _in_processes(
+    files: Sequence[str], one: _Migrate, processes: int, size: int = _CHUNK
+) -> Iterator[FileMigration]:
+    """Yield the answer for every file, in their order."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    chunks = [files[start : start + size] for start in range(0, len(files), size)]
+    done = 0
+    while done < len(chunks):
+        try:
+            with _pool(processes, one) as pool:
+                for answers in pool.map(_answers, chunks[done:]):
+                    yield from answers
+                    done += 1
+        except BrokenProcessPool:
+            # Some file killed its worker, and with it every chunk under way. One worker goes
+            # through the first of them again, so that only the culprit has no answer.
+            if size > 1:
+                yield from _in_processes(chunks[done], one, 1, size=1)
+            else:
+                what = "the process that worked on it died, out of memory or stack"
+                remedy = "leave the file out, and please report it"
+                yield FileMigration(chunks[done][0], error=f"{what}: {remedy}")
+            done += 1
+
+
+def _pool(processes: int, one: _Migrate) -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # Never a fork of a process that may have threads; the server forks from a clean one.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    return ProcessPoolExecutor(processes, context, initializer=_start, initargs=(one,))
+
+
+_one: _Migrate
+
+
+def _start(one: _Migrate) -> None:
+    """Take what every chunk needs once, rather than with every chunk."""
+    global _one
+    _one = one
+    # The interrupt is the parent's to handle; a worker ends its file, and so its write.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()
+
+
+def _answers(paths: Sequence[str]) -> list[FileMigration]:
+    return [_one(path) for path in paths]

@@ -1,0 +1,99 @@
+"""Computes a loss on the settings of either side, over every case, and compares.
+
+Value and gradient must agree in dtype, shape and number. Results are kept: a kernel computes a
+setting on a case once, and a pair of settings is compared once, however many calls have them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from migrate.model import Rule
+from migrate.prove.cases import Case, cases, logits, target, weights
+from migrate.prove.kernel import KERNELS, Loss
+from migrate.prove.reading import Settings
+from migrate.prove.tolerance import mismatch, ulp_error
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Two settings that give the same on every case.
+
+    Attributes
+    ----------
+    cases : int
+    max_error : float
+        In units in the last place, over values and gradients.
+    """
+
+    cases: int
+    max_error: float
+
+
+def compare(rule: Rule, torch: Settings, mindspore: Settings, *, same: bool) -> Agreement | str:
+    """Compare what the two settings compute.
+
+    Parameters
+    ----------
+    rule : Rule
+        Says which loss, and whether it is a class or a function.
+    torch, mindspore : Settings
+    same : bool
+        Whether one tensor is both logits and target.
+
+    Returns
+    -------
+    Agreement or str
+        Where they differ, on which case and in what.
+    """
+    # Here, because True and 1.0 would find what is kept of 1. Only ops.nll_loss takes anything but
+    # an int, and no program that runs on torch has that.
+    ignored = torch.ignore_index
+    if type(ignored) is not int or type(mindspore.ignore_index) is not int:
+        return f"MindSpore ignores {mindspore.ignore_index!r}, which torch refuses"
+    return _compare(rule.kernel, rule.kind, torch, mindspore, ignored, same)
+
+
+@lru_cache(maxsize=4096)
+def _compare(
+    kernel: str, kind: str, torch: Settings, mindspore: Settings, ignored: int, same: bool
+) -> Agreement | str:
+    found = cases(kernel, kind, ignored, same)
+    error = 0.0
+    for case in found:
+        # The labels are those of a program that runs on torch, on both sides.
+        expected = _loss(kernel, torch, case, ignored, same)
+        actual = _loss(kernel, mindspore, case, ignored, same)
+        if isinstance(expected, str) or isinstance(actual, str):
+            return f"{case}: {actual if isinstance(actual, str) else expected}"
+        if actual is expected:
+            continue
+        for what in ("value", "gradient"):
+            one, other = getattr(actual, what), getattr(expected, what)
+            if difference := mismatch(one, other):
+                return f"{case}: {what} has {difference}"
+            error = max(error, ulp_error(one, other))
+    return Agreement(len(found), error)
+
+
+@lru_cache(maxsize=16384)
+def _loss(kernel: str, settings: Settings, case: Case, ignored: int, same: bool) -> Loss | str:
+    """Return the loss, or why it cannot be computed."""
+    x = logits(case)
+    arguments: dict[str, object] = {
+        "weight": weights(settings.weight, case.dtype),
+        "ignore_index": settings.ignore_index,
+        "reduction": settings.reduction,
+    }
+    if kernel == "cross_entropy":
+        arguments["label_smoothing"] = settings.label_smoothing
+    elif settings.label_smoothing:
+        return f"label_smoothing={settings.label_smoothing} has no part in {kernel}"
+    try:
+        loss = KERNELS[kernel](x, target(case, ignored, same), **arguments)
+    except (IndexError, RuntimeError) as error:
+        return str(error)
+    if settings.flattened and settings.reduction == "none" and x.ndim not in (1, 2, 4):
+        return replace(loss, value=loss.value.reshape(x.shape[0], 1, -1))
+    return loss

@@ -1,0 +1,40 @@
+"""How MindSpore reads the arguments of a loss: strictly, but for `ops.nll_loss`.
+
+What each parameter takes is in the rule. Held against the real MindSpore over the whole grid by
+`tests/test_readers.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from migrate.model import Rule
+from migrate.prove.domains import Tensor
+from migrate.prove.reading import Settings, accept, accept_index
+
+
+def read(rule: Rule, values: Mapping[str, object]) -> Settings:
+    """Return what MindSpore computes with, given a value for every parameter.
+
+    Raises
+    ------
+    Failed
+        If MindSpore raises.
+
+    Notes
+    -----
+    `ops.nll_loss` takes every reduction that it does not know for "none", but gives the losses of
+    an input of shape (N, C, d1) the shape (N, 1, d1) then: it compares with the word "none" once
+    more to restore (N, d1) (mindspore.ops.function.nn_func, 2.10). `Settings.flattened` says so.
+    """
+    parameters = {parameter.name: parameter for parameter in rule.target_parameters}
+    taken = {name: accept(parameter, values[name]) for name, parameter in parameters.items()}
+    ignore_index = accept_index(parameters["ignore_index"], values["ignore_index"])
+    return Settings(
+        weight=cast("Tensor | None", taken["weight"]),
+        ignore_index=cast("int | float | None", ignore_index),
+        reduction=cast(str, taken["reduction"]),
+        label_smoothing=cast(float, taken.get("label_smoothing", 0.0)),
+        flattened=taken["reduction"] != values["reduction"],
+    )

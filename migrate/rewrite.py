@@ -1,0 +1,324 @@
+"""From a matched call to what it becomes: a plan first, then text.
+
+A plan says for each argument whether it stays, goes, moves or changes; it is made from the `ast`
+alone. Where only names change, the edits are those names. Where arguments go or change, LibCST
+parses the one call, so that comments, line breaks, quotes and spacing in it survive.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from migrate import fold
+from migrate.match import Argument, Refusal, Site
+from migrate.operands import booleans, literal, operand
+
+if TYPE_CHECKING:
+    from migrate.model import Rule
+    from migrate.resolve import Names
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One argument of the call to be written.
+
+    Attributes
+    ----------
+    source : int or None
+        Which argument of the old call it comes from, counted in source order; None for one that
+        is new.
+    keyword : str or None
+        The name under which it is passed; None where it goes by position.
+    value : fold.Outcome or str or None
+        None where the old value stays; a conversion's name, a literal's text or a folded
+        expression otherwise.
+    """
+
+    source: int | None
+    keyword: str | None
+    value: fold.Outcome | Conversion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A call of `function` around the old value, or the text that replaces it."""
+
+    function: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one call becomes.
+
+    Attributes
+    ----------
+    rule : Rule
+    arguments : tuple of Argument
+        Of the old call, in source order.
+    entries : tuple of Entry
+        Of the new call, in order.
+    operands : dict of str to int
+        For the names in a folded expression, the old argument that each stands for.
+    negated : frozenset of str
+        The operands whose text is `not x`; the folded expression speaks of `x`.
+    booleans : frozenset of str
+        Texts that are True or False for certain, for the proof.
+    """
+
+    rule: Rule
+    arguments: tuple[Argument, ...]
+    entries: tuple[Entry, ...]
+    operands: dict[str, int]
+    negated: frozenset[str] = frozenset()
+    booleans: frozenset[str] = frozenset()
+
+    @property
+    def is_structural(self) -> bool:
+        """Whether more changes than names: an argument goes, comes or has a new value."""
+        return (
+            [entry.source for entry in self.entries] != list(range(len(self.arguments)))
+            or any(entry.value is not None for entry in self.entries)
+            or any(
+                (entry.keyword is None) != (self.arguments[entry.source].keyword is None)
+                for entry in self.entries
+                if entry.source is not None
+            )
+        )
+
+    @property
+    def folds(self) -> bool:
+        """Whether the old call passes a legacy argument."""
+        return any(self.rule.travel[a.parameter].fold for a in self.arguments)
+
+
+def plan(site: Site, names: Names) -> Plan | Refusal:
+    """Decide what becomes of each argument of a matched call.
+
+    Parameters
+    ----------
+    site : Site
+        One that has a call and no refusal.
+    names : Names
+        Of the same file.
+    """
+    rule = site.rule
+    indexed = {argument.parameter: i for i, argument in enumerate(site.arguments)}
+    folded = [p for p, travel in rule.travel.items() if travel.fold and p in indexed]
+    refused = _refused_value(site, skip=bool(folded))
+    if refused is not None:
+        return refused
+    entries: list[Entry | None] = []
+    for index, argument in enumerate(site.arguments):
+        travel = rule.travel[argument.parameter]
+        value = _converted(argument, rule)
+        if (
+            isinstance(value, Conversion)
+            and value.function
+            and names.lookup(value.function, site.scope) != {"<unbound>"}
+        ):
+            reason = (
+                f"`{value.function}` is not the builtin here, and `{argument.parameter}` needs it"
+            )
+            return Refusal("value-refused", reason)
+        entries.append(Entry(index, travel.to, value) if travel.to else None)
+    operands: dict[str, int] = {}
+    negated: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    if folded:
+        reading = _fold(site, names, entries, indexed)
+        if isinstance(reading, Refusal):
+            return reading
+        operands, negated = reading
+        known = frozenset().union(
+            *(booleans(site.arguments[indexed[p]].value, names, site.scope) for p in folded)
+        )
+    ordered = _positioned([e for e in entries if e is not None], site.arguments, rule)
+    return Plan(rule, site.arguments, ordered, operands, negated, known)
+
+
+def _refused_value(site: Site, *, skip: bool) -> Refusal | None:
+    """Return why MindSpore refuses a literal argument, if it does."""
+    targets = {parameter.name: parameter for parameter in site.rule.target_parameters}
+    for argument in site.arguments:
+        travel = site.rule.travel[argument.parameter]
+        value = literal(argument.value)
+        if travel.to is None or value is None or (skip and travel.to == "reduction"):
+            continue
+        target = targets[travel.to]
+        given = value.value
+        if travel.convert == "float" and isinstance(given, (bool, int)):
+            given = float(given)
+        if isinstance(given, str):
+            given = dict(travel.values).get(given, given)
+        kind = "None" if given is None else type(given).__name__
+        shown = f"{argument.parameter}={ast.unparse(argument.value)}"
+        if target.accepts and kind not in target.accepts:
+            wanted = " or ".join(target.accepts)
+            return Refusal("value-refused", f"MindSpore takes {wanted} and refuses {shown}")
+        if target.one_of and given not in target.one_of:
+            wanted = ", ".join(map(repr, target.one_of))
+            return Refusal("value-refused", f"MindSpore knows {wanted} and not {shown}")
+        if isinstance(given, (int, float)) and not isinstance(given, bool):
+            low = target.minimum is not None and given < target.minimum
+            high = target.maximum is not None and given > target.maximum
+            if low or high:
+                bounds = f"[{target.minimum}, {target.maximum}]"
+                return Refusal("value-refused", f"MindSpore refuses {shown}, outside {bounds}")
+    return None
+
+
+def _converted(argument: Argument, rule: Rule) -> Conversion | None:
+    travel = rule.travel[argument.parameter]
+    value = literal(argument.value)
+    if travel.convert == "float":
+        if value is None:
+            return None if _is_float_call(argument.value) else Conversion(function="float")
+        if isinstance(value.value, (bool, int)):
+            return Conversion(text=repr(float(value.value)))
+    if value is not None and isinstance(value.value, str):
+        other = dict(travel.values).get(value.value)
+        if other is not None:
+            return Conversion(text=repr(other))
+    return None
+
+
+def _is_float_call(value: ast.expr) -> bool:
+    return (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id == "float"
+    )
+
+
+def _fold(
+    site: Site, names: Names, entries: list[Entry | None], indexed: dict[str, int]
+) -> tuple[dict[str, int], frozenset[str]] | Refusal:
+    """Put the folded reduction into `entries`, and return what its operands stand for."""
+    rule = site.rule
+    triple = [
+        operand(name, site.arguments[indexed[name]] if name in indexed else None, names, site.scope)
+        for name in ("size_average", "reduce", "reduction")
+    ]
+    outcome = fold.fold(*triple)
+    impure = [o.name for o in triple if not o.pure]
+    read = fold.occurrences(outcome)
+    if impure and (
+        len(impure) > 1 or [r for r in read if r[0] == impure[0]] != [(impure[0], True)]
+    ):
+        reason = f"`{impure[0]}` would not be evaluated exactly once and in its place"
+        return Refusal("side-effect", reason)
+    default = next(p.default for p in rule.target_parameters if p.name == "reduction")
+    refused = _unknown_text(outcome, rule)
+    if refused is not None:
+        return refused
+    for name in ("size_average", "reduce"):
+        if name in indexed:
+            entries[indexed[name]] = None
+    here = indexed.get("reduction")
+    same = triple[2].known is fold.Known.LITERAL and outcome == fold.Text(triple[2].value)
+    if outcome == fold.Use("reduction") or same:
+        return {}, frozenset()
+    if outcome == fold.Text(default):
+        if here is not None:
+            entries[here] = None
+        return {}, frozenset()
+    _place(site, entries, indexed, outcome, impure)
+    used = {name for name, _ in read}
+    negated = frozenset(o.name for o in triple if o.negated)
+    return {name: indexed[name] for name in sorted(used)}, negated
+
+
+def _unknown_text(outcome: fold.Outcome, rule: Rule) -> Refusal | None:
+    """Refuse a reduction that torch would hold to and MindSpore does not know."""
+    allowed = next(p.one_of for p in rule.target_parameters if p.name == "reduction")
+    if isinstance(outcome, fold.Text) and allowed and outcome.value not in allowed:
+        return Refusal("value-refused", f"MindSpore does not know reduction={outcome.value!r}")
+    if isinstance(outcome, fold.Choice):
+        return _unknown_text(outcome.then, rule) or _unknown_text(outcome.otherwise, rule)
+    return None
+
+
+def _place(
+    site: Site,
+    entries: list[Entry | None],
+    indexed: dict[str, int],
+    outcome: fold.Outcome,
+    impure: list[str],
+) -> None:
+    """Put the new `reduction` where one of its operands stood, so that nothing else moves."""
+    by_name = [
+        indexed[name]
+        for name in ("reduction", "size_average", "reduce")
+        if name in indexed
+        and (name == "reduction" or site.arguments[indexed[name]].keyword is not None)
+    ]
+    if impure:
+        at = indexed[impure[0]]
+    elif by_name:
+        at = by_name[0]
+    else:
+        # All operands are positional: behind the last positional argument, which keeps the
+        # others positional. Nothing is evaluated in another order, since all of it is pure.
+        at = max(i for i, argument in enumerate(site.arguments) if argument.keyword is None)
+        if entries[at] is not None:
+            entries.insert(at + 1, Entry(None, "reduction", outcome))
+            return
+    here = indexed.get("reduction")
+    if here is not None and here != at:
+        entries[here] = None
+    entries[at] = Entry(at, "reduction", outcome)
+
+
+def _positioned(
+    entries: list[Entry], arguments: tuple[Argument, ...], rule: Rule
+) -> tuple[Entry, ...]:
+    """Keep by position what still fits there; the rest goes by the target's names."""
+    order = [parameter.name for parameter in rule.target_parameters]
+    placed: list[Entry] = []
+    positional = True
+    for entry in entries:
+        fits = (
+            entry.source is not None
+            and arguments[entry.source].keyword is None
+            and order[len(placed)] == entry.keyword
+            # A folded value reads better under its name, unless its old place was `reduction`'s.
+            and (
+                entry.value is None
+                or isinstance(entry.value, Conversion)
+                or arguments[entry.source].parameter == entry.keyword
+            )
+        )
+        positional = positional and fits
+        placed.append(replace(entry, keyword=None) if positional else entry)
+    return tuple(placed)
+
+
+def describe(made: Plan) -> str:
+    """Return in one clause what the plan does, for the report."""
+    legacy = [a for a in made.arguments if made.rule.travel[a.parameter].fold]
+    parts = []
+    if legacy:
+        shown = ", ".join(f"{a.parameter}={_short(ast.unparse(a.value))}" for a in legacy)
+        parts.append(f"{shown} folded into reduction")
+    for entry in made.entries:
+        if isinstance(entry.value, Conversion) and entry.source is not None:
+            argument = made.arguments[entry.source]
+            new = entry.value.text or f"{entry.value.function}(…)"
+            parts.append(f"{argument.parameter} becomes {new}")
+    renamed = [
+        f"{a.parameter} becomes {e.keyword}"
+        for e in made.entries
+        if e.source is not None
+        and e.keyword is not None
+        and (a := made.arguments[e.source]).keyword is not None
+        and a.parameter != e.keyword
+        and not made.rule.travel[a.parameter].fold
+    ]
+    return "; ".join([*parts, *renamed]) or "same arguments"
+
+
+def _short(text: str, limit: int = 40) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
