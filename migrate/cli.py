@@ -40,9 +40,7 @@ _run_options: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: as many as pay."),
     _directory,
-    click.option(
-        "-v", "--verbose", is_flag=True, help="Name what changed files still use of torch."
-    ),
+    click.option("-v", "--verbose", is_flag=True, help="Name what files still use of torch."),
 )
 
 
@@ -121,10 +119,11 @@ def _run(
 
     verb = Verb(name)
     writes = verb is Verb.APPLY
+    left = verbose or form == "json"
     if "-" not in paths:
-        results = migrate_paths(
-            paths, write=writes, exclude=exclude, jobs=jobs, rules_directory=_path(directory)
-        )
+        chosen: dict[str, Any] = {"exclude": exclude, "jobs": jobs, "left": left}
+        chosen["rules_directory"] = _path(directory)
+        results = migrate_paths(paths, write=writes, **chosen)
         # All is written before anything is said, so that `| head` cannot stop it half-way.
         results = iter(list(results)) if writes else results
         human = sys.stderr if verb is Verb.DIFF else sys.stdout
@@ -133,7 +132,7 @@ def _run(
     if writes and form == "json":
         raise click.UsageError("`apply -` prints the source: take `check -` for the document.")
     data = sys.stdin.buffer.read()
-    result = migrate_bytes(data, rules=_ruleset(directory))
+    result = migrate_bytes(data, rules=_ruleset(directory), left=left)
     human = sys.stdout if verb is Verb.CHECK else sys.stderr
     summary = tell([result], verb, form=form, verbose=verbose, human=human)
     if writes:

@@ -129,6 +129,19 @@ def discover(
     )
 
 
+def package_of(path: str) -> str:
+    """Return the dotted package that a Python file is in, by the `__init__.py` around it.
+
+    Empty where there is none, as for a script, and where the file does not exist.
+    """
+    names: list[str] = []
+    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+    while os.path.isfile(os.path.join(folder, "__init__.py")):  # noqa: PTH113, PTH118
+        folder, name = os.path.split(folder)
+        names.insert(0, name)
+    return ".".join(names)
+
+
 @dataclass(frozen=True, slots=True)
 class _Folder:
     """A folder to list: its paths, ending in `/`, and what is ignored in it.
@@ -330,9 +343,10 @@ def _branch(line: str) -> tuple[str, bool] | None:
     pattern = pattern.removeprefix("/")
     if not pattern:
         return None
-    expression = _glob(pattern, anchored)
+    expression = _glob(pattern)
     if anchored:
-        return rf"[^/]*/{'/' if only_folders else '/?'}{expression}\Z", ignores
+        # Possessive, or else the second slash of a folder counts as one of its path.
+        return rf"[^/]*/{'/' if only_folders else '/?+'}{expression}\Z", ignores
     return expression + ("//" if only_folders else "/"), ignores
 
 
@@ -341,7 +355,8 @@ _GLOB = re.compile(
     | (?P<star> \*+ )
     | (?P<one> \? )
     | \[ (?P<negated> [!^]? )
-        (?P<members> (?: \](?:-[^]])? )? (?: \[:\w+:\] | (?:\\.|[^]\\]) (?:-(?:\\.|[^]\\]))? )*+ ) \]
+        (?P<members> (?: \](?:-[^]])? )?
+                     (?: \[:\w+:\] | (?:\\.|[^]\\]) (?:-(?:\\.|[^]\\]))? )*+ ) \]
     | \\ (?P<quoted> . )
     | (?P<plain> [^[\\] )""",
     re.VERBOSE | re.DOTALL,
@@ -361,7 +376,7 @@ _CLASSES = {
 }
 
 
-def _glob(pattern: str, anchored: bool) -> str:
+def _glob(pattern: str) -> str:
     """Translate git's `wildmatch` with WM_PATHNAME, in which only `**` crosses a slash."""
     parts = []
     at = 0
@@ -370,9 +385,9 @@ def _glob(pattern: str, anchored: bool) -> str:
         if token is None:
             raise ValueError(f"nothing closes or follows {pattern[at:]!r}")
         at = token.end()
-        if token["deep"] and anchored:
+        if token["deep"]:
             parts.append("(?:.*/)?" if token["deeper"] else ".*")
-        elif token["deep"] or token["star"]:
+        elif token["star"]:
             parts.append("[^/]*")
         elif token["one"]:
             parts.append("[^/]")

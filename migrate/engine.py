@@ -173,12 +173,12 @@ def _proof(
     after: str,
     call_before: str | None = None,
     call_after: str | None = None,
-    pure: frozenset[str] = frozenset(),
+    harmless: frozenset[str] = frozenset(),
 ) -> Evidence | Refusal:
     # Late: a run that finds nothing to prove needs no NumPy.
     from migrate.prove import Disproof, Pair, prove
 
-    proof = prove(Pair(made.rule, before, after, call_before, call_after, made.booleans))
+    proof = prove(Pair(made.rule, before, after, call_before, call_after, made.booleans, harmless))
     if isinstance(proof, Disproof):
         case = f" ({proof.case})" if proof.case else ""
         return Refusal("unproven", f"{proof.message}{case}")
@@ -237,7 +237,7 @@ def _prove_call(call: InstanceCall, work: _Work, file: _File) -> Refusal | None:
             if chain
             else shifted
         )
-        proof = _proof(work.made, before, after, pure=_pure(file, work.site))
+        proof = _proof(work.made, before, after, harmless=_harmless(file, work.site))
     else:
         proof = _proof(work.made, work.before, work.after, before, after)
     if isinstance(proof, Refusal):
@@ -268,21 +268,19 @@ def _prove_chain(device: DeviceCall, work: _Work, file: _File) -> Refusal | None
     if inner is not work.site.call:
         return None  # a call on a name that holds the instance
     before = file.names.slice(device.call)
-    proof = _proof(work.made, before, work.after, pure=_pure(file, work.site))
+    proof = _proof(work.made, before, work.after, harmless=_harmless(file, work.site))
     if isinstance(proof, Refusal):
         return proof
     return None
 
 
-def _pure(file: _File, site: Site) -> frozenset[str]:
+def _harmless(file: _File, site: Site) -> frozenset[str]:
     """Return the texts of the device arguments that following has found to be without effect."""
     return frozenset(
-        ast.unparse(node)
+        ast.unparse(value)
         for device in file.flow.device_calls
         if site in device.sites
         for value in [*device.call.args, *(k.value for k in device.call.keywords)]
-        for node in ast.walk(value)
-        if isinstance(node, ast.Call)
     )
 
 

@@ -30,9 +30,7 @@ class MigrateError(Exception):
         return _rebuild, (type(self), self.message, self.remedy, self.line)
 
 
-def _rebuild(
-    kind: type[MigrateError], message: str, remedy: str, line: int | None
-) -> MigrateError:
+def _rebuild(kind: type[MigrateError], message: str, remedy: str, line: int | None) -> MigrateError:
     return kind(message, remedy=remedy, line=line)
 
 

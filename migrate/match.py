@@ -188,8 +188,8 @@ def _uncovered(
     called = isinstance(parent, ast.Call) and parent.func is node
     torch_paths = sorted(m for m in meanings if m.startswith("torch."))
     if torch_paths:
-        # torch.functional.F.nll_loss is the covered function by another way; torch.ops.aten.nll_loss
-        # is another function.
+        # torch.functional.F.nll_loss is the covered function by another way, and
+        # torch.ops.aten.nll_loss another function.
         note = torch_paths[0].split(".")[-2] not in _MODULE_ALIASES
         reason = f"{torch_paths[0]} is not covered by a rule"
         return _refused(rule, place, scope, "other-path", reason, note=note)

@@ -17,7 +17,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from migrate.discover import discover
+from migrate.discover import discover, package_of
 from migrate.errors import MigrateError, WriteError
 from migrate.model import FileResult
 from migrate.prefilter import Prefilter
@@ -53,7 +53,12 @@ _Migrate: TypeAlias = Callable[[str], FileMigration]
 
 
 def migrate_source(
-    text: str, *, path: str = "<string>", rules: RuleSet | None = None
+    text: str,
+    *,
+    path: str = "<string>",
+    rules: RuleSet | None = None,
+    package: str = "",
+    left: bool = True,
 ) -> FileResult:
     """Migrate one module, in memory.
 
@@ -65,6 +70,11 @@ def migrate_source(
         What messages call it.
     rules : RuleSet, optional
         The packaged rules if not given.
+    package : str
+        The dotted package of the module, against which its relative imports are read; without
+        one, a relative import is of something unknown that is not torch.
+    left : bool
+        Whether to collect what the result still uses of torch, which costs a walk of the file.
 
     Returns
     -------
@@ -78,10 +88,13 @@ def migrate_source(
     # Late: LibCST and NumPy take longer to import than most runs need to find nothing to do.
     from migrate.engine import rewrite_source
 
-    return rewrite_source(text, path=path, rules=default_rules() if rules is None else rules)
+    rules = default_rules() if rules is None else rules
+    return rewrite_source(text, path=path, rules=rules, package=package, left=left)
 
 
-def migrate_bytes(data: bytes, *, path: str = "-", rules: RuleSet | None = None) -> FileMigration:
+def migrate_bytes(
+    data: bytes, *, path: str = "-", rules: RuleSet | None = None, left: bool = True
+) -> FileMigration:
     """Migrate the bytes of one file; never raises.
 
     Parameters
@@ -92,6 +105,8 @@ def migrate_bytes(data: bytes, *, path: str = "-", rules: RuleSet | None = None)
         What messages call it.
     rules : RuleSet, optional
         The packaged rules if not given.
+    left : bool
+        Whether to collect what the result still uses of torch.
 
     Returns
     -------
@@ -99,10 +114,12 @@ def migrate_bytes(data: bytes, *, path: str = "-", rules: RuleSet | None = None)
         With `error` set if the file could not be processed.
     """
     rules = default_rules() if rules is None else rules
-    return _at_boundary(path, lambda: _migrate(data, path, rules))
+    return _at_boundary(path, lambda: _migrate(data, path, rules, left))
 
 
-def migrate_file(path: str, *, write: bool = False, rules: RuleSet | None = None) -> FileMigration:
+def migrate_file(
+    path: str, *, write: bool = False, rules: RuleSet | None = None, left: bool = True
+) -> FileMigration:
     """Migrate one file on disk; never raises.
 
     Parameters
@@ -112,6 +129,8 @@ def migrate_file(path: str, *, write: bool = False, rules: RuleSet | None = None
         Whether to write the result back.
     rules : RuleSet, optional
         The packaged rules if not given.
+    left : bool
+        Whether to collect what the result still uses of torch.
 
     Returns
     -------
@@ -120,7 +139,7 @@ def migrate_file(path: str, *, write: bool = False, rules: RuleSet | None = None
         was.
     """
     rules = default_rules() if rules is None else rules
-    return _at_boundary(path, lambda: _migrate_on_disk(path, write, rules))
+    return _at_boundary(path, lambda: _migrate_on_disk(path, write, rules, left))
 
 
 def migrate_paths(
@@ -130,6 +149,7 @@ def migrate_paths(
     exclude: Sequence[str] = (),
     jobs: int = 1,
     rules_directory: Path | None = None,
+    left: bool = True,
 ) -> Iterator[FileMigration]:
     """Migrate files and folders.
 
@@ -146,6 +166,8 @@ def migrate_paths(
         happens here. With more, the calling script needs its `if __name__ == "__main__"`.
     rules_directory : Path, optional
         Where the rules are, if not the packaged ones.
+    left : bool
+        Whether to collect what each file still uses of torch.
 
     Returns
     -------
@@ -163,7 +185,7 @@ def migrate_paths(
     found = discover(paths, exclude=exclude)
     failed = [FileMigration(each.display, error=each.message) for each in found.problems]
     files = [each.display for each in found.files]
-    one = partial(migrate_file, write=write, rules=rules)
+    one = partial(migrate_file, write=write, rules=rules, left=left)
     processes = _processes(jobs, len(files))
     answers = _in_processes(files, one, processes) if processes > 1 else map(one, files)
     return merge(answers, failed, key=attrgetter("path"))
@@ -184,20 +206,21 @@ def _at_boundary(path: str, work: Callable[[], FileMigration]) -> FileMigration:
         return FileMigration(path, error=f"{what}: {remedy}", traceback=traceback.format_exc())
 
 
-def _migrate(data: bytes, path: str, rules: RuleSet) -> FileMigration:
+def _migrate(data: bytes, path: str, rules: RuleSet, left: bool) -> FileMigration:
     if not _prefilter(rules.words)(data):
         return FileMigration(path)
     source = decode(data)
-    result = migrate_source(source.text, path=path, rules=rules)
+    package = package_of(path)
+    result = migrate_source(source.text, path=path, rules=rules, package=package, left=left)
     known = {field.name: getattr(result, field.name) for field in fields(result)}
     if result.after is None or not result.changed:
         return FileMigration(**known)
     return FileMigration(**known, old=data, new=source.encode(result.after))
 
 
-def _migrate_on_disk(path: str, write: bool, rules: RuleSet) -> FileMigration:
+def _migrate_on_disk(path: str, write: bool, rules: RuleSet, left: bool) -> FileMigration:
     data = read(path)
-    migration = _migrate(data, path, rules)
+    migration = _migrate(data, path, rules, left)
     if write and migration.changed:
         # Parsing and proving take long enough for an editor to save the file meanwhile.
         if read(path) != data:

@@ -317,7 +317,7 @@ def describe(made: Plan) -> str:
         and a.parameter != e.keyword
         and not made.rule.travel[a.parameter].fold
     ]
-    return "; ".join([*parts, *renamed]) or "same arguments"
+    return "; ".join([*parts, *renamed]) or f"renamed to {made.rule.target}"
 
 
 def _short(text: str, limit: int = 40) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ BY_HAND = b"import torch.nn as nn\n\ncriterion = nn.NLLLoss(*arguments)\n"
 CLEAN = b"x = 1\n"
 BROKEN = b"from torch.nn import NLLLoss\n\nx = (\n"
 ALL = {"a.py": TO_MIGRATE, "b.py": BY_HAND, "c.py": CLEAN, "d.py": BROKEN}
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """Undo what `main` does to a process that it takes for its own."""
+    yield
+    gc.enable()
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -196,10 +204,10 @@ def test_wrong_usage_says_what_to_do(
 def test_verbose_names_what_is_left_of_torch(tmp_path: Path) -> None:
     left = b"import torch.nn as nn\n\nmodel = nn.Linear(2, 3)\ncriterion = nn.NLLLoss()\n"
     write(tmp_path, {"a.py": left})
-    assert b"a.py still uses torch.nn.Linear\n" in run("check", "-v", ".", cwd=tmp_path).stdout
-    quiet = run("check", ".", cwd=tmp_path).stdout
-    assert b"torch.nn.Linear" not in quiet
-    assert b"changed files still use 1 other torch name" in quiet
+    told = run("check", "-v", ".", cwd=tmp_path).stdout
+    assert b"a.py still uses torch.nn.Linear\n" in told
+    assert b"changed files still use 1 other torch name" in told
+    assert b"still use" not in run("check", ".", cwd=tmp_path).stdout
 
 
 def test_exclude_may_be_repeated(tmp_path: Path) -> None:
@@ -209,14 +217,14 @@ def test_exclude_may_be_repeated(tmp_path: Path) -> None:
 
 
 def test_no_byte_of_output_depends_on_hash_seed_or_workers(tmp_path: Path) -> None:
-    for index in range(70):
+    for index in range(40):
         write(tmp_path, {f"{index:02}.py": list(ALL.values())[index % 4]})
     outputs = [
         run("check", ".", "-v", "--jobs", jobs, cwd=tmp_path, env=environment(PYTHONHASHSEED=seed))
         for jobs, seed in (("1", "1"), ("2", "2"))
     ]
     assert outputs[0].stdout == outputs[1].stdout
-    assert outputs[0].stdout.count(b"\n") > 50
+    assert outputs[0].stdout.count(b"\n") == 31
     assert {done.returncode for done in outputs} == {3}
 
 
@@ -303,18 +311,21 @@ def test_explain_an_api(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["torch.nn.functional.nll_loss", "nn.functional.nll_loss", "nll_loss"]
 )
-def test_explain_takes_the_names_that_people_use(tmp_path: Path, name: str) -> None:
-    document = json.loads(run("explain", name, "--format", "json", cwd=tmp_path).stdout)
-    assert document["name"] == "torch.nn.functional.nll_loss"
-    assert document["kind"] == "rule"
+def test_explain_takes_the_names_that_people_use(
+    capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert cli.main(["explain", name, "--format", "json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert (document["kind"], document["name"]) == ("rule", "torch.nn.functional.nll_loss")
 
 
-def test_explain_a_code(tmp_path: Path) -> None:
-    document = json.loads(run("explain", "star-arguments", "--format", "json", cwd=tmp_path).stdout)
+def test_explain_a_code(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "star-arguments", "--format", "json"]) == 0
+    document = json.loads(capfd.readouterr().out)
     assert document["kind"] == "code"
     assert all(document[part] for part in ("what", "why", "example", "remedy"))
-    text = run("explain", "star-arguments", cwd=tmp_path).stdout.decode()
-    assert document["remedy"].strip().splitlines()[0] in text
+    assert cli.main(["explain", "star-arguments"]) == 0
+    assert document["remedy"].strip().splitlines()[0] in capfd.readouterr().out
 
 
 def test_a_terminal_sees_colour_and_no_escape_of_the_source(tmp_path: Path) -> None:

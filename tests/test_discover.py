@@ -104,6 +104,12 @@ def test_a_file_reached_twice_is_taken_once_under_the_same_name_in_any_order(tre
         assert names(*paths) == expected
 
 
+def test_a_file_named_twice_goes_by_the_same_name_in_any_order(tree: Path) -> None:
+    plant("b.py")
+    Path("a.py").symlink_to("b.py")
+    assert names("a.py", "b.py") == names("b.py", "a.py") == ["a.py"]
+
+
 def test_a_path_that_does_not_exist_stops_the_run_by_name(tree: Path) -> None:
     plant("a.py", "b.py")
     Path("broken").symlink_to("nowhere")
@@ -281,22 +287,43 @@ _PATTERNS = [
 ]
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is the judge here")
-@pytest.mark.parametrize("seed", range(40))
-def test_ignored_is_what_git_says(tree: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+@pytest.fixture
+def listed_by_git(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """A repository full of files called a and b, and what git says is not ignored there."""
+    if shutil.which("git") is None:
+        pytest.skip("git is the judge here")
     for variable in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_CEILING_DIRECTORIES"):
         monkeypatch.delenv(variable, raising=False)
-    choose = random.Random(seed)
-    folders = [".", "a", "b", "a/a", "a/b", "b/a", "b/b", "a/b/a"]
-    for folder in folders:
-        plant(f"{folder}/a.py", f"{folder}/b.py", f"{folder}/a b.py")
-    for folder in [".", *choose.sample(folders[1:], 2)]:
-        ignore(folder, *choose.choices(_PATTERNS, k=choose.randint(1, 5)))
+    for folder in _FOLDERS:
+        plant(f"{folder}/a.py", f"{folder}/b.py", f"{folder}/a b.py", f"{folder}/[a.py")
     subprocess.run(["git", "init", "-q"], check=True)
-    settings = ["-c", "core.excludesFile=", "-c", "core.ignoreCase=false"]
-    listing = ["git", *settings, "ls-files", "-zo", "--exclude-standard", "--", "*.py"]
-    listed = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
-    assert names(".") == sorted(listed.split("\0")[:-1])
+
+    def listed() -> list[str]:
+        settings = ["-c", "core.excludesFile=", "-c", "core.ignoreCase=false"]
+        command = ["git", *settings, "ls-files", "-zo", "--exclude-standard", "--", "*.py"]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return sorted(output.split("\0")[:-1])
+
+    return listed
+
+
+_FOLDERS = [".", "a", "b", "a/a", "a/b", "b/a", "b/b", "a/b/a", "a ", "!a", "*"]
+
+
+def test_each_pattern_means_what_it_means_to_git(listed_by_git: Callable[[], list[str]]) -> None:
+    for pattern in _PATTERNS:
+        ignore(".", *(["*.py"] if pattern.startswith("!") else []), pattern)
+        assert names(".") == listed_by_git(), pattern
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_patterns_together_mean_what_they_mean_to_git(
+    listed_by_git: Callable[[], list[str]], seed: int
+) -> None:
+    choose = random.Random(seed)
+    for folder in [".", *choose.sample(_FOLDERS[1:], 3)]:
+        ignore(folder, *choose.choices(_PATTERNS, k=choose.randint(1, 5)))
+    assert names(".") == listed_by_git()
 
 
 # --------------------------------------------------------------------- links and special files

@@ -67,6 +67,9 @@ TWINS = [
     twins(NLL, "nn.NLLLoss(size_average=not a or b)", f"nn.NLLLoss(reduction={MIXED})",
           "nn.NLLLoss(reduction=" + MIXED.replace("not (not a or b)", "not not a or b") + ")",
           "parentheses lost"),
+    twins(NLL, "nn.NLLLoss(size_average=flag)", f"nn.NLLLoss(reduction={SUM})",
+          f"nn.NLLLoss(reduction={SUM.replace('not flag', 'not float(flag)')})",
+          "a flag may be a string"),
     twins(NLL, "nn.NLLLoss(size_average=not a or b)", f"nn.NLLLoss(reduction={MIXED})",
           "nn.NLLLoss(reduction='mean' if not a or b else 'sum')", "an operand may be None"),
     twins(NLL, "nn.NLLLoss(size_average=False, reduce=red)",
@@ -136,7 +139,7 @@ TWINS = [
           "nn.CrossEntropyLoss()(labels=y, logits=x)",
           "nn.CrossEntropyLoss()(labels=y, input=x)", "input left for logits"),
     twins(CE, "nn.CrossEntropyLoss().cuda()(x, y)", "nn.CrossEntropyLoss()(x, y)",
-          "nn.CrossEntropyLoss()", "called on one side only"),
+          "nn.CrossEntropyLoss()(x, x)", "called at once after a move"),
     twins(NLL2D, "nn.NLLLoss2d(w, False)", "mindspore.nn.NLLLoss(w, reduction='sum')",
           "mindspore.nn.NLLLoss2d(w, reduction='sum')", "the deprecated name goes"),
     twins(NLL, "nn.NLLLoss()", "mindspore.nn.NLLLoss()",
@@ -187,8 +190,10 @@ def test_a_later_call_must_travel_with_its_constructor(
                      id="starred argument"),
         pytest.param(CE, "nn.CrossEntropyLoss(**k)", "nn.CrossEntropyLoss(**k)", "starred",
                      id="double star"),
-        pytest.param(F_CE, "F.cross_entropy(x, y, w if a else b if c else d, e, n or m, f, r, s)",
-                     "ops.cross_entropy(x, y)", "too many free names", id="too many free names"),
+        pytest.param(F_CE, *(text.replace("(x,", "(x if one_more else z,") for text in ALL_NAMES),
+                     "too many free names", id="too many free names"),
+        pytest.param(CE, "nn.CrossEntropyLoss()(x, y)", "nn.CrossEntropyLoss()", "only one side",
+                     id="called on one side only"),
         pytest.param(CE, "nn.CrossEntropyLoss(reduction='bogus')",
                      "nn.CrossEntropyLoss(reduction='bogus')", "no loss", id="both always raise"),
         pytest.param(CE, "nn.CrossEntropyLoss([1.0, 2.0])", "nn.CrossEntropyLoss([1.0, 2.0])",
@@ -219,6 +224,20 @@ def test_what_cannot_be_proven_says_why(rule: Rule, before: str, after: str, mes
     found = prove(Pair(rule, before, after))
     assert isinstance(found, Disproof)
     assert message in found.message
+
+
+def test_a_side_effect_must_not_move_to_the_later_call() -> None:
+    found = prove(
+        Pair(
+            NLL,
+            "nn.NLLLoss(size_average=True if f() else None)",
+            "nn.NLLLoss()",
+            "c(x, y)",
+            "c(x if f() else x, y)",
+        )
+    )
+    assert isinstance(found, Disproof)
+    assert found.message == "the calls in the arguments differ"
 
 
 def test_a_disproof_names_the_values_and_both_readings() -> None:

@@ -42,6 +42,9 @@ class Pair:
         For a class, the text of a later call of its instance: `criterion(input=x, target=y)`.
     booleans : frozenset of str
         Expressions, as `ast.unparse` writes them, that are known to be True or False, never None.
+    harmless : frozenset of str
+        Arguments of a removed method, as `ast.unparse` writes them, that are known to do nothing
+        but tell a device: `torch.device('cuda')`.
     """
 
     rule: Rule
@@ -50,6 +53,7 @@ class Pair:
     call_before: str | None = None
     call_after: str | None = None
     booleans: frozenset[str] = frozenset()
+    harmless: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def prove(pair: Pair) -> Evidence | Disproof:
             calls = [call for side in (before, after) for call in (side.whole, side.used) if call]
             nodes = [part for call in calls for part in ast.walk(call)]
             booleans &= {ast.unparse(part) for part in nodes if isinstance(part, ast.expr)}
-        return _prove(pair.rule, *texts, booleans)
+        return _prove(pair.rule, *texts, booleans, pair.harmless)
     except Unprovable as reason:
         return Disproof(str(reason))
     except RecursionError:
@@ -116,13 +120,14 @@ def _prove(
     before: tuple[str, str | None],
     after: tuple[str, str | None],
     booleans: frozenset[str],
+    harmless: frozenset[str],
 ) -> Evidence | Disproof:
     # NumPy is imported only where something is proven, not where the domains are read.
     from migrate.prove.compare import compare
 
     is_class = rule.kind == "class"
     old, new = Compiler(), Compiler()
-    torch = sides.torch(rule, parse(*before, is_class=is_class), old)
+    torch = sides.torch(rule, parse(*before, is_class=is_class), old, harmless)
     mindspore = sides.mindspore(rule, parse(*after, is_class=is_class), new)
     free = _free_names(old, new, booleans)
     count = math.prod(len(domain) for domain in free.values())

@@ -75,10 +75,8 @@ def logits(case: Case) -> Array:
 
 
 @lru_cache(maxsize=512)
-def target(case: Case, ignore_index: int, same: bool) -> Array:
+def target(case: Case, ignore_index: int) -> Array:
     """Return what torch takes as a target: every class, and `ignore_index` whatever it is."""
-    if same:
-        return logits(case)
     axis = min(1, len(case.shape) - 1)
     if case.probabilities:
         raw = np.exp(np.cos(np.arange(int(np.prod(case.shape))))).reshape(case.shape)

@@ -63,8 +63,8 @@ def _compare(
     error = 0.0
     for case in found:
         # The labels are those of a program that runs on torch, on both sides.
-        expected = _loss(kernel, torch, case, ignored, same)
-        actual = _loss(kernel, mindspore, case, ignored, same)
+        expected = _loss(kernel, torch, case, ignored)
+        actual = _loss(kernel, mindspore, case, ignored)
         if isinstance(expected, str) or isinstance(actual, str):
             return f"{case}: {actual if isinstance(actual, str) else expected}"
         if actual is expected:
@@ -78,7 +78,7 @@ def _compare(
 
 
 @lru_cache(maxsize=16384)
-def _loss(kernel: str, settings: Settings, case: Case, ignored: int, same: bool) -> Loss | str:
+def _loss(kernel: str, settings: Settings, case: Case, ignored: int) -> Loss | str:
     """Return the loss, or why it cannot be computed."""
     x = logits(case)
     arguments: dict[str, object] = {
@@ -91,7 +91,7 @@ def _loss(kernel: str, settings: Settings, case: Case, ignored: int, same: bool)
     elif settings.label_smoothing:
         return f"label_smoothing={settings.label_smoothing} has no part in {kernel}"
     try:
-        loss = KERNELS[kernel](x, target(case, ignored, same), **arguments)
+        loss = KERNELS[kernel](x, target(case, ignored), **arguments)
     except (IndexError, RuntimeError) as error:
         return str(error)
     if settings.flattened and settings.reduction == "none" and x.ndim not in (1, 2, 4):

@@ -16,7 +16,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from migrate.prove.domains import NUMBERS, OPERANDS
+from migrate.prove.domains import NUMBERS
 from migrate.prove.reading import Failed, truth
 
 #: A free name: its text, and which of its evaluations, counted from 0 (always 0 where pure).
@@ -105,7 +105,7 @@ class Compiler:
             case ast.UnaryOp(op=ast.Not()):
                 operand = self.expression(node.operand, "flag")
                 return lambda run: not truth(operand(run))
-            case ast.BoolOp() if role not in OPERANDS:
+            case ast.BoolOp():
                 return self._boolean(node, role, tested)
             case ast.UnaryOp() if type(node.op) in _SIGNS and _is_number(node.operand, role):
                 sign, inner = _SIGNS[type(node.op)], self.expression(node.operand, role)

@@ -64,8 +64,9 @@ class Side:
         What the removed methods' arguments do.
     used : Bound or None
         The call of the instance; None for a function, and where no call is known.
-    later : tuple of Thunk or None
-        What finding the instance of a later call does; None where the call is not later.
+    later : bool
+        Whether the instance is called elsewhere. What finding it there does is of no interest:
+        it is found by the same text on both sides.
     operands : (str, str)
         The parameters that take the logits and the target.
     """
@@ -74,7 +75,7 @@ class Side:
     made: Bound
     chain: tuple[Thunk, ...]
     used: Bound | None
-    later: tuple[Thunk, ...] | None
+    later: bool
     operands: tuple[str, str]
 
     def read(self, run: Evaluation) -> Reading | Raised:
@@ -84,10 +85,8 @@ class Side:
             settings = self.settings(values)
             for thunk in self.chain:
                 thunk(run)
-            if self.later is not None:
+            if self.later:
                 run.events.append(LATER)
-                for thunk in self.later:
-                    thunk(run)
             if self.used is not None:
                 values = self.used.values(run)
             one, other = (_tensor(values, name) for name in self.operands)
@@ -96,8 +95,10 @@ class Side:
         return Reading(settings, one, other)
 
 
-def torch(rule: Rule, parsed: Parsed, compiler: Compiler) -> Side:
-    """Make the side of torch ready.
+def torch(
+    rule: Rule, parsed: Parsed, compiler: Compiler, harmless: frozenset[str] = frozenset()
+) -> Side:
+    """Make the side of torch ready; `harmless` arguments of removed methods do nothing.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def torch(rule: Rule, parsed: Parsed, compiler: Compiler) -> Side:
     roles = {name: travel.domain for name, travel in rule.travel.items()}
     return _side(
         parsed, rule.source_parameters, rule.source_call, roles, compiler,
-        lambda values: torch_side.read(rule, values),
+        lambda values: torch_side.read(rule, values), harmless,
     )  # fmt: skip
 
 
@@ -133,22 +134,24 @@ def _side(
     roles: Mapping[str, str],
     compiler: Compiler,
     settings: Callable[[Mapping[str, object]], Settings],
+    harmless: frozenset[str] = frozenset(),
 ) -> Side:
     made = bind(parsed.made, parameters, roles, compiler)
-    effects = [node for move in parsed.chain for node in _arguments(move)]
-    chain = _effects(effects, compiler)
+    # Their values do not matter, only that evaluating them did something.
+    arguments = [node for move in parsed.chain for node in _arguments(move) if is_impure(node)]
+    effects = [node for node in arguments if ast.unparse(node) not in harmless]
+    chain = tuple(compiler.expression(node, "flag") for node in effects)
     if not call:
         by_role = {role: name for name, role in roles.items()}
-        return Side(settings, made, chain, None, None, (by_role["logits"], by_role["labels"]))
+        return Side(settings, made, chain, None, False, (by_role["logits"], by_role["labels"]))
     operands = (call[0], call[1])
     if parsed.used is None:
         # An instance whose calls are unknown is called with any two tensors, by position.
         anything = Bound((), dict(zip(operands, _ANY, strict=True)), None)
-        return Side(settings, made, chain, anything, None, operands)
-    later = _effects([parsed.used.func], compiler) if parsed.later else None
+        return Side(settings, made, chain, anything, False, operands)
     required = tuple(Parameter(name, required=True) for name in operands)
     used = bind(parsed.used, required, {call[0]: "logits", call[1]: "labels"}, compiler)
-    return Side(settings, made, chain, used, later, operands)
+    return Side(settings, made, chain, used, parsed.later, operands)
 
 
 def bind(
@@ -201,11 +204,6 @@ def bind(
         {each.name: each.default for each in parameters if each.name not in given},
         failure,
     )
-
-
-def _effects(nodes: list[ast.expr], compiler: Compiler) -> tuple[Thunk, ...]:
-    """Return what logs the evaluation of `nodes`, whose values do not matter."""
-    return tuple(compiler.expression(node, "flag") for node in nodes if is_impure(node))
 
 
 def _arguments(call: ast.Call) -> list[ast.expr]:

@@ -24,6 +24,8 @@ def _of(dtype: type[np.floating[Any]], relative: float, absolute: float) -> Tole
     return Tolerance(rtol=relative * epsilon, atol=absolute * epsilon)
 
 
+#: By dtype. The reference was measured to be within 2.4 epsilon of torch and 5.2 of MindSpore on
+#: the grids of the tests; 8 is the next power of two.
 TOLERANCE: Mapping[np.dtype[Any], Tolerance] = MappingProxyType(
     {
         np.dtype(np.float16): _of(np.float16, 8, 8),
