@@ -27,13 +27,10 @@ SUFFIXES = (".py", ".pyw")
 
 #: Never entered inside a walk, beside *.egg-info and environments. `build` and the like can be
 #: had back with `--exclude '!build/'`, or by naming the folder.
-USUAL_FOLDERS = frozenset(
-    {
-        *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".eggs"),
-        *(".mypy_cache", ".ruff_cache", ".pytest_cache", "__pycache__"),
-        *("node_modules", "build", "dist"),
-    }
-)
+USUAL_FOLDERS = frozenset((
+    *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".eggs", "node_modules", "build", "dist"),
+    *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -157,6 +154,9 @@ class _Folder:
     ignores: _Ignores
     wanted: bool
 
+    def below(self, name: str, ignores: _Ignores, wanted: bool) -> _Folder:
+        return _Folder(self.display + name, self.real + name, self.inside + name, ignores, wanted)
+
 
 def _walk(
     display: str, excluded: _Ignore | None, suffixes: tuple[str, ...], problems: list[Problem]
@@ -202,16 +202,7 @@ def _walk(
             if not wanted and not verdict and ignores:
                 verdict = _verdict(ignores, name, folder.real + name, True)
             if not verdict:
-                below = name + "/"
-                todo.append(
-                    _Folder(
-                        folder.display + below,
-                        folder.real + below,
-                        folder.inside + below,
-                        ignores,
-                        wanted,
-                    )
-                )
+                todo.append(folder.below(name + "/", ignores, wanted))
 
 
 def _with_slash(folder: str) -> str:
@@ -297,18 +288,13 @@ def _tolerated(line: str) -> tuple[str, bool] | None:
         return None
 
 
-def _excluding(pattern: str) -> tuple[str, bool] | None:
+def _excluding(pattern: str) -> tuple[str, bool]:
     try:
-        branch = _branch(pattern)
+        return _branch(pattern)
     except ValueError as error:
         raise UsageError(
             f"--exclude {pattern!r} is no pattern: {error}", remedy="write it as in a .gitignore"
         ) from error
-    if branch is None:
-        raise UsageError(
-            f"--exclude {pattern!r} matches nothing", remedy="write it as in a .gitignore"
-        )
-    return branch
 
 
 def _compile(branches: Iterable[tuple[str, bool] | None]) -> _Ignore | None:
@@ -322,19 +308,19 @@ def _compile(branches: Iterable[tuple[str, bool] | None]) -> _Ignore | None:
     return _Ignore(re.compile(pattern, re.DOTALL), tuple(verdict for _, verdict in last_first))
 
 
-def _branch(line: str) -> tuple[str, bool] | None:
-    """Translate a line of a .gitignore (gitignore(5)) for `_Ignore`; None if it says nothing.
+def _branch(line: str) -> tuple[str, bool]:
+    """Translate a line of a .gitignore (gitignore(5)) for `_Ignore`.
 
     Raises
     ------
     ValueError
-        If git would match nothing with it either.
+        If git would match nothing with it: a comment, an empty or a malformed line.
     """
     pattern = line.rstrip(" ")
     if pattern != line and (len(pattern) - len(pattern.rstrip("\\"))) % 2:
         pattern += " "  # it was quoted
     if pattern.startswith("#"):
-        return None
+        raise ValueError("it is a comment")
     ignores = not pattern.startswith("!")
     pattern = pattern.removeprefix("!")
     only_folders = pattern.endswith("/")
@@ -342,7 +328,7 @@ def _branch(line: str) -> tuple[str, bool] | None:
     anchored = "/" in pattern
     pattern = pattern.removeprefix("/")
     if not pattern:
-        return None
+        raise ValueError("it matches nothing")
     expression = _glob(pattern)
     if anchored:
         # Possessive, or else the second slash of a folder counts as one of its path.

@@ -8,45 +8,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from migrate.codes import CODES
 from migrate.errors import SourceError
+from migrate.findings import import_findings, site_findings
 from migrate.flow import DeviceCall, Flow, InstanceCall, follow
-from migrate.imports import addition, exported, reference, removals, statement_removal
+from migrate.imports import addition, reference, removals, statement_removal
 from migrate.left import torch_left
 from migrate.match import Refusal, Site, find_sites
-from migrate.model import Edit, Evidence, FileResult, Finding, Span, Status
-from migrate.resolve import Names, Scope
-from migrate.rewrite import Conversion, Plan, describe, plan
+from migrate.model import Edit, Evidence, FileResult, Span
+from migrate.resolve import Names
+from migrate.rewrite import Plan, plan
+from migrate.scopes import Scope
 from migrate.source import LineIndex, parse
 from migrate.splice import apply, differs_outside
+from migrate.work import File, Work
 
 if TYPE_CHECKING:
     from migrate.imports import Reference
     from migrate.ruleset import RuleSet
-
-
-@dataclass(slots=True)
-class _Work:
-    """What is known of one call on its way; a step that refuses it sets `refusal`."""
-
-    site: Site
-    made: Plan | None = None
-    before: str = ""
-    after: str = ""
-    evidence: Evidence | None = None
-    refusal: Refusal | None = None
-
-
-@dataclass(slots=True)
-class _File:
-    names: Names
-    quote: str
-    works: list[_Work]
-    flow: Flow = field(default_factory=Flow)
-    called: dict[int, tuple[str, str, Evidence]] = field(default_factory=dict)
 
 
 def rewrite_source(
@@ -77,14 +57,14 @@ def rewrite_source(
     """
     names = Names(parse(text, path), text, LineIndex(text), package)
     sites = find_sites(names, rules)
-    file = _File(names, _quote(text), [_Work(site, refusal=site.refusal) for site in sites])
+    file = File(names, _quote(text), [Work(site, refusal=site.refusal) for site in sites])
     for work in file.works:
         if work.refusal is None:
             _plan(work, file)
     _follow(file)
     is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
     new_text, names_after = _edited(file, is_init=is_init, path=path)
-    findings = [*_findings(file, new_text != text), *_import_findings(file, rules, is_init)]
+    findings = [*site_findings(file), *import_findings(file, rules, is_init=is_init)]
     findings.sort(key=lambda f: (f.line, f.column, f.end_line, f.end_column, f.status, f.code))
     return FileResult(
         path,
@@ -104,7 +84,7 @@ def _quote(text: str) -> str:
 # -- one call ------------------------------------------------------------------------------------
 
 
-def _plan(work: _Work, file: _File) -> None:
+def _plan(work: Work, file: File) -> None:
     site, names = work.site, file.names
     assert site.call is not None
     work.before = names.slice(site.call)
@@ -136,7 +116,7 @@ def _is_the_call(text: str, call: ast.Call) -> bool:
     return ast.dump(again) == ast.dump(call)
 
 
-def _written(work: _Work, file: _File, function: str, text: str | None = None) -> str | Refusal:
+def _written(work: Work, file: File, function: str, text: str | None = None) -> str | Refusal:
     """Return what the call becomes, with `function` called."""
     assert work.made is not None
     assert work.site.call is not None
@@ -152,7 +132,7 @@ def _written(work: _Work, file: _File, function: str, text: str | None = None) -
     return apply(work.before, edits)
 
 
-def _small_edits(work: _Work, names: Names, function: str) -> list[Edit]:
+def _small_edits(work: Work, names: Names, function: str) -> list[Edit]:
     """Return the edits of a call of which only names change."""
     assert work.made is not None
     assert work.site.call is not None
@@ -188,7 +168,7 @@ def _proof(
 # -- what reaches what ---------------------------------------------------------------------------
 
 
-def _follow(file: _File) -> None:
+def _follow(file: File) -> None:
     """Follow the instances until no constructor is handed over because of its uses any more."""
     while True:
         open_works = {id(w.site): w for w in file.works if w.refusal is None and w.made is not None}
@@ -213,7 +193,7 @@ def _follow(file: _File) -> None:
             open_works[key].refusal = refusal
 
 
-def _prove_call(call: InstanceCall, work: _Work, file: _File) -> Refusal | None:
+def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:
     """Prove a constructor and one call of its instance together."""
     assert work.made is not None
     names = file.names
@@ -246,7 +226,7 @@ def _prove_call(call: InstanceCall, work: _Work, file: _File) -> Refusal | None:
     return None
 
 
-def _chain_edits(site: Site, file: _File, start: int) -> list[Edit]:
+def _chain_edits(site: Site, file: File, start: int) -> list[Edit]:
     edits = [
         edit
         for device in file.flow.device_calls
@@ -257,7 +237,7 @@ def _chain_edits(site: Site, file: _File, start: int) -> list[Edit]:
     return [Edit(Span(e.span.start - start, e.span.end - start), e.replacement) for e in edits]
 
 
-def _prove_chain(device: DeviceCall, work: _Work, file: _File) -> Refusal | None:
+def _prove_chain(device: DeviceCall, work: Work, file: File) -> Refusal | None:
     assert work.made is not None
     if _device_edit(device, file.names) is None:
         return Refusal("chained-call", "the layout of the chained call cannot be taken apart")
@@ -274,7 +254,7 @@ def _prove_chain(device: DeviceCall, work: _Work, file: _File) -> Refusal | None
     return None
 
 
-def _harmless(file: _File, site: Site) -> frozenset[str]:
+def _harmless(file: File, site: Site) -> frozenset[str]:
     """Return the texts of the device arguments that following has found to be without effect."""
     return frozenset(
         ast.unparse(value)
@@ -315,7 +295,7 @@ def _device_edit(device: DeviceCall, names: Names) -> Edit | None:
 # -- the file ------------------------------------------------------------------------------------
 
 
-def _edited(file: _File, *, is_init: bool, path: str) -> tuple[str, Names]:
+def _edited(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     """Return the text after all edits; the old one where the result would not hold."""
     names = file.names
     works = [w for w in file.works if w.refusal is None]
@@ -346,14 +326,14 @@ def _edited(file: _File, *, is_init: bool, path: str) -> tuple[str, Names]:
     return text, after
 
 
-def _all_refused(file: _File, works: Iterable[_Work], refusal: Refusal) -> tuple[str, Names]:
+def _all_refused(file: File, works: Iterable[Work], refusal: Refusal) -> tuple[str, Names]:
     for work in works:
         work.refusal = refusal
     file.flow = Flow()
     return file.names.text, file.names
 
 
-def _inner_edits(file: _File) -> list[Edit]:
+def _inner_edits(file: File) -> list[Edit]:
     names = file.names
     edits: dict[Edit, None] = {}
     for call in file.flow.keyword_calls:
@@ -365,7 +345,7 @@ def _inner_edits(file: _File) -> list[Edit]:
     return list(edits)
 
 
-def _with_call(work: _Work, file: _File, function: str, edits: list[Edit]) -> list[Edit]:
+def _with_call(work: Work, file: File, function: str, edits: list[Edit]) -> list[Edit]:
     """Add the edits of one call to those of the calls within it."""
     assert work.made is not None
     assert work.site.call is not None
@@ -379,7 +359,7 @@ def _with_call(work: _Work, file: _File, function: str, edits: list[Edit]) -> li
     return [*(e for e in edits if e not in within), Edit(Span(start, end), text)]
 
 
-def _gone(file: _File, works: Sequence[_Work]) -> list[tuple[str, Scope]]:
+def _gone(file: File, works: Sequence[Work]) -> list[tuple[str, Scope]]:
     """Return the names of which the edits take away a use."""
     gone: list[tuple[str, Scope]] = []
     for work in works:
@@ -396,7 +376,7 @@ def _gone(file: _File, works: Sequence[_Work]) -> list[tuple[str, Scope]]:
 
 
 def _not_reached(
-    file: _File, after: Names, edits: Sequence[Edit], works: Sequence[_Work], refer: Reference
+    file: File, after: Names, edits: Sequence[Edit], works: Sequence[Work], refer: Reference
 ) -> str:
     """Return what is wrong where a rewritten call does not reach its target in the new text."""
     for work in works:
@@ -417,96 +397,3 @@ def _not_reached(
         if not isinstance(node, ast.expr) or after.resolve(node, after.scope_of(place)) != {target}:
             return f"`{spelled}` does not reach {target} in the new text"
     return ""
-
-
-# -- findings ------------------------------------------------------------------------------------
-
-
-def _findings(file: _File, changed: bool) -> Iterable[Finding]:
-    names = file.names
-    for work in file.works:
-        if work.refusal is not None:
-            yield _refused(work, names)
-        else:
-            yield _rewritten(work, names)
-    if not changed:
-        return
-    for call in file.flow.keyword_calls:
-        before, after, evidence = file.called[id(call)]
-        rule = call.sites[0].rule
-        message = f"keywords renamed: {', '.join(rule.target_call)}"
-        yield replace(
-            _finding(names, call.call, rule.id, Status.REWRITTEN, "call-keywords", message),
-            before=before,
-            after=after,
-            evidence=evidence,
-        )
-    for device in file.flow.device_calls:
-        assert isinstance(device.call.func, ast.Attribute)
-        message = f"`.{device.call.func.attr}(…)` removed: {CODES['device-removed'].remedy}"
-        rule = device.sites[0].rule
-        yield _finding(names, device.call, rule.id, Status.NOTE, "device-removed", message)
-
-
-def _refused(work: _Work, names: Names) -> Finding:
-    assert work.refusal is not None
-    site = work.site
-    code = CODES[work.refusal.code]
-    message = f"{work.refusal.reason}; {code.remedy}"
-    status = Status.NOTE if site.note else Status.MANUAL
-    return _finding(names, site.node, site.rule.id, status, code.id, message)
-
-
-def _rewritten(work: _Work, names: Names) -> Finding:
-    assert work.made is not None
-    converts = any(isinstance(entry.value, Conversion) for entry in work.made.entries)
-    code = "folded" if work.made.folds else "converted" if converts else "renamed"
-    rule = work.site.rule
-    message = describe(work.made)
-    return replace(
-        _finding(names, work.site.node, rule.id, Status.REWRITTEN, code, message),
-        before=work.before,
-        after=work.after,
-        evidence=work.evidence,
-    )
-
-
-def _finding(
-    names: Names, node: ast.expr | ast.alias, rule: str, status: Status, code: str, message: str
-) -> Finding:
-    line, column = names.lines.position(names.start(node))
-    end_line, end_column = names.lines.position(names.end(node))
-    return Finding(
-        rule, status, code, line, column, end_line, end_column, message, names.slice(node)
-    )
-
-
-def _import_findings(file: _File, rules: RuleSet, is_init: bool) -> Iterable[Finding]:
-    """Report imports of an API that no site of the file accounts for."""
-    names = file.names
-    used = {
-        id(binding.alias)
-        for work in file.works
-        if isinstance(work.site.place.node, ast.Name)
-        for found in [names.bindings_of(work.site.place.node.id, work.site.scope)]
-        if found is not None
-        for binding in found[0]
-    }
-    for _, place in (found for word in rules.words for found in names.places_of(word)):
-        alias, statement = place.node, place.parent()
-        if not isinstance(alias, ast.alias) or not isinstance(statement, ast.ImportFrom):
-            continue
-        scope = names.scope_of(place)
-        name = alias.asname or alias.name
-        path = next((m for m in names.lookup(name, scope) if m in rules.by_path), None)
-        if path is None:
-            continue
-        rule = rules.by_path[path]
-        redundant = alias.asname == alias.name
-        at_top = scope is names.module
-        if at_top and (is_init or redundant or name in exported(names)):
-            message = f"`{name}` is exported from here; {CODES['re-export'].remedy}"
-            yield _finding(names, alias, rule.id, Status.MANUAL, "re-export", message)
-        elif id(alias) not in used:
-            message = f"`{name}` is not used here; {CODES['unused-import'].remedy}"
-            yield _finding(names, alias, rule.id, Status.NOTE, "unused-import", message)

@@ -11,15 +11,41 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from migrate.holders import (
+    Holder,
+    owner_of,
+    related_classes,
+    uses_of_attribute,
+    uses_of_name,
+    values_of_attribute,
+    values_of_name,
+)
 from migrate.match import Refusal, Site
 from migrate.operands import is_pure
-from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names, Place, Scope
+from migrate.places import Place
+from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names
+from migrate.scopes import Scope
 
 #: What moves a module to a device in torch; a Cell has none of them and needs none.
 DEVICE_METHODS = frozenset({"cuda", "cpu", "to"})
 
 #: Attributes that a torch loss and its MindSpore counterpart have in common, to read and to set.
 COMMON_ATTRIBUTES = frozenset({"ignore_index", "label_smoothing", "reduction", "weight"})
+
+#: What else torch's losses have, and MindSpore's lack or mean otherwise. An attribute that is in
+#: neither set is the user's own, which a Cell holds as well.
+MODULE_ATTRIBUTES = frozenset(
+    """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
+    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half ipu load_state_dict modules mtia named_buffers named_children named_modules
+    named_parameters parameters register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict to to_empty train type xpu zero_grad
+    """.split()
+)
 
 _DTYPE = re.compile(
     r"torch\.(?:b?float(?:16|32|64)?|double|half|u?int(?:8|16|32|64)?|long|short|bool|c\w+\d+)"
@@ -86,15 +112,6 @@ class Flow:
     refusals: dict[int, Refusal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
-    """A name or an attribute that an instance is bound to."""
-
-    name: str
-    scope: Scope | None = None  # of a name
-    owner: ast.ClassDef | None = None  # of `self.name`
-
-
 def follow(names: Names, sites: Sequence[Site]) -> Flow:
     """Follow the instance of every constructor in `sites` through the file.
 
@@ -124,7 +141,7 @@ class _Follower:
         self.classified: set[int] = set()
 
     def run(self) -> Flow:
-        holders: dict[_Holder, None] = {}
+        holders: dict[Holder, None] = {}
         for site in self.sites:
             place = self._past_chain(site)
             if place is not None:
@@ -188,7 +205,7 @@ class _Follower:
             return Refusal("side-effect", f"the argument of `.{method}(…)` would not be evaluated")
         return None
 
-    def _bound_to(self, site: Site, place: Place) -> Iterator[_Holder]:
+    def _bound_to(self, site: Site, place: Place) -> Iterator[Holder]:
         """Yield what the value at `place` is bound to; mark the site as escaped otherwise."""
         node, parent = place.node, place.parent()
         while isinstance(parent, ast.IfExp) and node is not parent.test:
@@ -215,30 +232,30 @@ class _Follower:
         if not found or found < len(targets):
             self.escaped.append(site)
 
-    def _holders(self, target: ast.expr, scope: Scope, place: Place) -> Iterator[_Holder]:
+    def _holders(self, target: ast.expr, scope: Scope, place: Place) -> Iterator[Holder]:
         if isinstance(target, ast.Name):
             bound = self.names.bindings_of(target.id, scope)
             if bound is None:
                 return
-            yield _Holder(target.id, scope=bound[1])
+            yield Holder(target.id, scope=bound[1])
             if isinstance(bound[1].node, ast.ClassDef):
-                yield _Holder(target.id, owner=bound[1].node)
+                yield Holder(target.id, owner=bound[1].node)
         elif isinstance(target, ast.Attribute):
-            owner = _owner(target, place)
+            owner = owner_of(target, place)
             if owner is not None:
-                yield _Holder(target.attr, owner=owner)
+                yield Holder(target.attr, owner=owner)
 
     # -- what a name holds, and what is done with it --------------------------------------------
 
-    def _read_holder(self, holder: _Holder) -> None:
+    def _read_holder(self, holder: Holder) -> None:
         if holder.scope is not None:
-            values, pure = self._values_of_name(holder.scope, holder.name)
-            uses = self._uses_of_name(holder.scope, holder.name)
+            values, pure = values_of_name(self.names, holder.scope, holder.name)
+            uses = uses_of_name(self.names, holder.scope, holder.name)
         else:
             assert holder.owner is not None
-            related = self._related(holder.owner)
-            values, pure = self._values_of_attribute(holder.name, related)
-            uses = self._uses_of_attribute(holder.name, related)
+            related = related_classes(self.names, holder.owner)
+            values, pure = values_of_attribute(self.names, holder.name, related)
+            uses = uses_of_attribute(self.names, holder.name, related)
         sites: dict[int, Site] = {}
         for value in values:
             pure = self._collect(value, holder, sites) and pure
@@ -248,7 +265,7 @@ class _Follower:
         for place, proven in uses:
             self._read_use(holder, group, place, proven=pure and proven)
 
-    def _collect(self, value: ast.expr, holder: _Holder, sites: dict[int, Site]) -> bool:
+    def _collect(self, value: ast.expr, holder: Holder, sites: dict[int, Site]) -> bool:
         """Add the constructors in `value` to `sites`; tell whether it can be nothing else."""
         if isinstance(value, ast.IfExp):
             both = (value.body, value.orelse)
@@ -272,98 +289,10 @@ class _Follower:
             return isinstance(value, ast.Name) and value.id == holder.name
         return isinstance(value, ast.Attribute) and value.attr == holder.name
 
-    def _values_of_name(self, scope: Scope, name: str) -> tuple[list[ast.expr], bool]:
-        bindings = scope.bindings[name]
-        values = [binding.value for binding in bindings if binding.value is not None]
-        return values, len(values) == len(bindings)
-
-    def _uses_of_name(self, scope: Scope, name: str) -> Iterator[tuple[Place, bool]]:
-        for _, place in self._occurrences(scope, name):
-            node = place.node
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                bound = self.names.bindings_of(name, self.names.scope_of(place))
-                if bound is not None and bound[1] is scope:
-                    yield place, True
-
-    def _occurrences(self, scope: Scope, name: str) -> Iterator[tuple[int, Place]]:
-        node = scope.node
-        start, end = 0, len(self.names.text)
-        if isinstance(node, (ast.expr, ast.stmt)):
-            start, end = self.names.start(node), self.names.end(node)
-        return self.names.places_of(name, start, end)
-
-    def _values_of_attribute(
-        self, name: str, related: list[ast.ClassDef]
-    ) -> tuple[list[ast.expr], bool]:
-        """Return what `self.name` is assigned in the classes, and whether that is all."""
-        values: list[ast.expr] = []
-        pure = True
-        for _, place in self.names.places_of(name):
-            node = place.node
-            if isinstance(node, ast.Attribute) and node.attr == name:
-                if isinstance(node.ctx, ast.Load):
-                    continue
-                owner = _owner(node, place)
-                if owner is not None and owner not in related:
-                    continue
-                value = _assigned(node, place)
-                pure = pure and value is not None
-                values += [value] if value is not None else []
-            elif isinstance(node, ast.Constant) and node.value == name:
-                # `setattr(model, "criterion", …)` may set it to anything.
-                parent = place.parent()
-                if isinstance(parent, ast.Call) and _called_name(parent) == "setattr":
-                    pure = False
-        for owner in related:
-            scope = self.names.scope_of(Place((*self._path_to(owner), owner.body[0])))
-            for binding in scope.bindings.get(name, ()):
-                pure = pure and binding.value is not None
-                values += [binding.value] if binding.value is not None else []
-        return values, pure
-
-    def _path_to(self, node: ast.ClassDef) -> tuple[ast.AST, ...]:
-        path = self.names.place_at(self.names.start(node)).path
-        return path[: path.index(node) + 1] if node in path else (self.names.tree, node)
-
-    def _uses_of_attribute(
-        self, name: str, related: list[ast.ClassDef]
-    ) -> Iterator[tuple[Place, bool]]:
-        for _, place in self.names.places_of(name):
-            node = place.node
-            if (
-                isinstance(node, ast.Attribute)
-                and node.attr == name
-                and isinstance(node.ctx, ast.Load)
-            ):
-                owner = _owner(node, place)
-                if owner is None or owner in related:
-                    yield place, owner is not None
-
-    def _related(self, owner: ast.ClassDef) -> list[ast.ClassDef]:
-        """Return `owner`, its bases and its subclasses, as far as this file has them."""
-        by_name = {
-            binding.statement.name: binding.statement
-            for bindings in self.names.module.bindings.values()
-            for binding in bindings
-            if isinstance(binding.statement, ast.ClassDef)
-        }
-        family = [owner]
-        for member in family:
-            relatives = [
-                *(by_name.get(b.id) for b in member.bases if isinstance(b, ast.Name)),
-                *(
-                    other
-                    for other in by_name.values()
-                    if any(isinstance(b, ast.Name) and b.id == member.name for b in other.bases)
-                ),
-            ]
-            family += [r for r in relatives if r is not None and r not in family]
-        return family
-
     # -- one use ---------------------------------------------------------------------------------
 
     def _read_use(
-        self, holder: _Holder, group: tuple[Site, ...], place: Place, *, proven: bool
+        self, holder: Holder, group: tuple[Site, ...], place: Place, *, proven: bool
     ) -> None:
         parent = place.parent()
         if isinstance(parent, ast.Call) and parent.func is place.node:
@@ -375,14 +304,14 @@ class _Follower:
 
     def _read_attribute(
         self,
-        holder: _Holder,
+        holder: Holder,
         group: tuple[Site, ...],
         place: Place,
         attribute: ast.Attribute,
         *,
         proven: bool,
     ) -> None:
-        if attribute.attr in COMMON_ATTRIBUTES or not isinstance(attribute.ctx, ast.Load):
+        if attribute.attr not in MODULE_ATTRIBUTES or not isinstance(attribute.ctx, ast.Load):
             return
         line = attribute.lineno
         call = place.parent(2)
@@ -406,7 +335,7 @@ class _Follower:
             if statement is None:
                 self._read_use(holder, group, moved, proven=proven)
 
-    def _whole_statement(self, holder: _Holder, place: Place) -> ast.stmt | None:
+    def _whole_statement(self, holder: Holder, place: Place) -> ast.stmt | None:
         """Return the statement that does nothing but move the instance, if this is one."""
         parent = place.parent()
         if isinstance(parent, ast.Expr):
@@ -474,40 +403,3 @@ class _Follower:
             values = [b.value for b in bound[0]] if bound else [None]
             return any(not isinstance(v, ast.Call) or self._is_unknown(v, place) for v in values)
         return bool(meanings & {UNKNOWN, STAR, UNBOUND})
-
-
-def _owner(attribute: ast.Attribute, place: Place) -> ast.ClassDef | None:
-    """Return the class whose instance `self` is in `self.name`, or None for another receiver."""
-    if not isinstance(attribute.value, ast.Name):
-        return None
-    for outer, inner in zip(reversed(place.path[:-1]), reversed(place.path), strict=False):
-        if isinstance(outer, ast.ClassDef) and isinstance(
-            inner, (ast.FunctionDef, ast.AsyncFunctionDef)
-        ):
-            parameters = [*inner.args.posonlyargs, *inner.args.args]
-            first = parameters[0].arg if parameters else None
-            return outer if attribute.value.id == first else None
-    return None
-
-
-def _assigned(target: ast.Attribute, place: Place) -> ast.expr | None:
-    """Return the expression that is assigned to an attribute, if it is that plain."""
-    parent = place.parent()
-    if isinstance(parent, ast.Assign) and target in parent.targets:
-        return parent.value
-    if isinstance(parent, ast.AnnAssign):
-        return parent.value
-    assign = place.parent(2)
-    if (
-        isinstance(parent, ast.Tuple)
-        and isinstance(assign, ast.Assign)
-        and parent in assign.targets
-        and isinstance(assign.value, ast.Tuple)
-        and len(assign.value.elts) == len(parent.elts)
-    ):
-        return assign.value.elts[parent.elts.index(target)]
-    return None
-
-
-def _called_name(call: ast.Call) -> str:
-    return str(getattr(call.func, "id", getattr(call.func, "attr", "")))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrate.model import Edit, Span
-from migrate.resolve import NONE, STAR, UNBOUND, Binding, Names, Scope
+from migrate.resolve import NONE, STAR, UNBOUND, Names
+from migrate.scopes import Binding, Scope
 
 if TYPE_CHECKING:
     from migrate.match import Site

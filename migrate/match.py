@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names, Place, Scope
+from migrate.places import Place
+from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names
+from migrate.scopes import Scope
 
 if TYPE_CHECKING:
     from migrate.model import Parameter, Rule

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrate.fold import Known, Operand
-from migrate.resolve import UNBOUND, Names, Scope
+from migrate.resolve import UNBOUND, Names
+from migrate.scopes import Scope
 
 if TYPE_CHECKING:
     from migrate.match import Argument

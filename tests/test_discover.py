@@ -198,7 +198,7 @@ def test_an_exclude_that_is_no_pattern_is_an_error(tree: Path, pattern: str) -> 
 
 @pytest.mark.parametrize("pattern", ["", "#a", "!", "/", "  "])
 def test_an_exclude_that_says_nothing_is_an_error(tree: Path, pattern: str) -> None:
-    with pytest.raises(UsageError, match="matches nothing"):
+    with pytest.raises(UsageError, match=r"matches nothing|is a comment"):
         discover(["."], exclude=[pattern])
 
 
@@ -271,19 +271,9 @@ _PATTERNS = [
     *("/*/", "!/a/", "**", "a*", "[ab]", "[!a]", "?", "!b", "/a/*", "!/a/b", "\\a", "a/**/b.py"),
     *("[a", "# x", "", "!", "/", "**/", "!**/", "***", "a**", "**a", "b/*.py", "a b", "a ", "a\\ "),
     *("[[:alpha:]]", "[]a]", "[^b]", "a\\", "\\*", "a[/]b", "/**/a", "**/a/**", "a/**/", "!a/**"),
-    *(
-        "***/b",
-        "a//b",
-        "//",
-        "b\\.py",
-        "[\\a]",
-        "\\!a",
-        "a/**b",
-        "[!/]",
-        "[b-a-]",
-        "\\#",
-        "[a-b].py",
-    ),
+    *("***/b", "a/***/b", "a//b", "//", "b\\.py", "[\\a]", "\\!a", "a/**b", "[!/]", "\\#", "a[!b]"),
+    *("*/b", "*/*", "*/b/", "*/*/*", "?*/b", "[b-a-]", "[a-b].py", "[a--b]*", "[--b]", "[!-a]"),
+    *("[[:alpha:]", "[[:alpha:]b", "[[:alpha:]-b]", "[a-[:alpha:]]", "[a-\\b]", "[^]b]", "[]-a]"),
 ]
 
 

@@ -1,0 +1,107 @@
+"""What is said of every site of a file, once all is decided."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from migrate.codes import CODES
+from migrate.imports import exported
+from migrate.model import Finding, Status
+from migrate.resolve import Names
+from migrate.rewrite import Conversion, describe
+from migrate.work import File, Work
+
+if TYPE_CHECKING:
+    from migrate.ruleset import RuleSet
+
+
+def site_findings(file: File) -> Iterator[Finding]:
+    """Yield what became of every site, and of every call of an instance."""
+    names = file.names
+    for work in file.works:
+        if work.refusal is not None:
+            yield _refused(work, names)
+        else:
+            yield _rewritten(work, names)
+    for call in file.flow.keyword_calls:
+        before, after, evidence = file.called[id(call)]
+        rule = call.sites[0].rule
+        message = f"keywords renamed: {', '.join(rule.target_call)}"
+        yield replace(
+            _finding(names, call.call, rule.id, Status.REWRITTEN, "call-keywords", message),
+            before=before,
+            after=after,
+            evidence=evidence,
+        )
+    for device in file.flow.device_calls:
+        assert isinstance(device.call.func, ast.Attribute)
+        message = f"`.{device.call.func.attr}(…)` removed: {CODES['device-removed'].remedy}"
+        rule = device.sites[0].rule
+        yield _finding(names, device.call, rule.id, Status.NOTE, "device-removed", message)
+
+
+def _refused(work: Work, names: Names) -> Finding:
+    assert work.refusal is not None
+    site = work.site
+    code = CODES[work.refusal.code]
+    message = f"{work.refusal.reason}; {code.remedy}"
+    status = Status.NOTE if site.note else Status.MANUAL
+    return _finding(names, site.node, site.rule.id, status, code.id, message)
+
+
+def _rewritten(work: Work, names: Names) -> Finding:
+    assert work.made is not None
+    converts = any(isinstance(entry.value, Conversion) for entry in work.made.entries)
+    code = "folded" if work.made.folds else "converted" if converts else "renamed"
+    rule = work.site.rule
+    message = describe(work.made)
+    return replace(
+        _finding(names, work.site.node, rule.id, Status.REWRITTEN, code, message),
+        before=work.before,
+        after=work.after,
+        evidence=work.evidence,
+    )
+
+
+def _finding(
+    names: Names, node: ast.expr | ast.alias, rule: str, status: Status, code: str, message: str
+) -> Finding:
+    line, column = names.lines.position(names.start(node))
+    end_line, end_column = names.lines.position(names.end(node))
+    return Finding(
+        rule, status, code, line, column, end_line, end_column, message, names.slice(node)
+    )
+
+
+def import_findings(file: File, rules: RuleSet, *, is_init: bool) -> Iterator[Finding]:
+    """Report imports of an API that no site of the file accounts for."""
+    names = file.names
+    used = {
+        id(binding.alias)
+        for work in file.works
+        if isinstance(work.site.place.node, ast.Name)
+        for found in [names.bindings_of(work.site.place.node.id, work.site.scope)]
+        if found is not None
+        for binding in found[0]
+    }
+    for _, place in (found for word in rules.words for found in names.places_of(word)):
+        alias, statement = place.node, place.parent()
+        if not isinstance(alias, ast.alias) or not isinstance(statement, ast.ImportFrom):
+            continue
+        scope = names.scope_of(place)
+        name = alias.asname or alias.name
+        path = next((m for m in names.lookup(name, scope) if m in rules.by_path), None)
+        if path is None:
+            continue
+        rule = rules.by_path[path]
+        redundant = alias.asname == alias.name
+        at_top = scope is names.module
+        if at_top and (is_init or redundant or name in exported(names)):
+            message = f"`{name}` is exported from here; {CODES['re-export'].remedy}"
+            yield _finding(names, alias, rule.id, Status.MANUAL, "re-export", message)
+        elif id(alias) not in used:
+            message = f"`{name}` is not used here; {CODES['unused-import'].remedy}"
+            yield _finding(names, alias, rule.id, Status.NOTE, "unused-import", message)

@@ -1,0 +1,151 @@
+"""The names and attributes that an instance is bound to: what they hold, who reads them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrate.places import Place
+from migrate.resolve import Names
+from migrate.scopes import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A name or an attribute that an instance is bound to."""
+
+    name: str
+    scope: Scope | None = None  # of a name
+    owner: ast.ClassDef | None = None  # of `self.name`
+
+
+def values_of_name(names: Names, scope: Scope, name: str) -> tuple[list[ast.expr], bool]:
+    """Return what `name` is assigned in `scope`, and whether that is all that binds it."""
+    bindings = scope.bindings[name]
+    values = [binding.value for binding in bindings if binding.value is not None]
+    return values, len(values) == len(bindings)
+
+
+def uses_of_name(names: Names, scope: Scope, name: str) -> Iterator[tuple[Place, bool]]:
+    """Yield where the name of `scope` is read, within it or in a function inside it."""
+    for _, place in _occurrences(names, scope, name):
+        node = place.node
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            bound = names.bindings_of(name, names.scope_of(place))
+            if bound is not None and bound[1] is scope:
+                yield place, True
+
+
+def _occurrences(names: Names, scope: Scope, name: str) -> Iterator[tuple[int, Place]]:
+    node = scope.node
+    start, end = 0, len(names.text)
+    if isinstance(node, (ast.expr, ast.stmt)):
+        start, end = names.start(node), names.end(node)
+    return names.places_of(name, start, end)
+
+
+def values_of_attribute(
+    names: Names, name: str, related: list[ast.ClassDef]
+) -> tuple[list[ast.expr], bool]:
+    """Return what `self.name` is assigned in the classes, and whether that is all."""
+    values: list[ast.expr] = []
+    pure = True
+    for _, place in names.places_of(name):
+        node = place.node
+        if isinstance(node, ast.Attribute) and node.attr == name:
+            if isinstance(node.ctx, ast.Load):
+                continue
+            owner = owner_of(node, place)
+            if owner is not None and owner not in related:
+                continue
+            value = _assigned(node, place)
+            pure = pure and value is not None
+            values += [value] if value is not None else []
+        elif isinstance(node, ast.Constant) and node.value == name:
+            # `setattr(model, "criterion", …)` may set it to anything.
+            parent = place.parent()
+            if isinstance(parent, ast.Call) and _called_name(parent) == "setattr":
+                pure = False
+    for owner in related:
+        scope = names.scope_of(Place((*_path_to(names, owner), owner.body[0])))
+        for binding in scope.bindings.get(name, ()):
+            pure = pure and binding.value is not None
+            values += [binding.value] if binding.value is not None else []
+    return values, pure
+
+
+def _path_to(names: Names, node: ast.ClassDef) -> tuple[ast.AST, ...]:
+    path = names.place_at(names.start(node)).path
+    return path[: path.index(node) + 1] if node in path else (names.tree, node)
+
+
+def uses_of_attribute(
+    names: Names, name: str, related: list[ast.ClassDef]
+) -> Iterator[tuple[Place, bool]]:
+    """Yield where an attribute of that name is read, and whether it is surely of these classes."""
+    for _, place in names.places_of(name):
+        node = place.node
+        if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Load):
+            owner = owner_of(node, place)
+            if owner is None or owner in related:
+                yield place, owner is not None
+
+
+def related_classes(names: Names, owner: ast.ClassDef) -> list[ast.ClassDef]:
+    """Return `owner`, its bases and its subclasses, as far as this file has them."""
+    by_name = {
+        binding.statement.name: binding.statement
+        for bindings in names.module.bindings.values()
+        for binding in bindings
+        if isinstance(binding.statement, ast.ClassDef)
+    }
+    family = [owner]
+    for member in family:
+        relatives = [
+            *(by_name.get(b.id) for b in member.bases if isinstance(b, ast.Name)),
+            *(
+                other
+                for other in by_name.values()
+                if any(isinstance(b, ast.Name) and b.id == member.name for b in other.bases)
+            ),
+        ]
+        family += [r for r in relatives if r is not None and r not in family]
+    return family
+
+
+def owner_of(attribute: ast.Attribute, place: Place) -> ast.ClassDef | None:
+    """Return the class whose instance `self` is in `self.name`, or None for another receiver."""
+    if not isinstance(attribute.value, ast.Name):
+        return None
+    for outer, inner in zip(reversed(place.path[:-1]), reversed(place.path), strict=False):
+        if isinstance(outer, ast.ClassDef) and isinstance(
+            inner, (ast.FunctionDef, ast.AsyncFunctionDef)
+        ):
+            parameters = [*inner.args.posonlyargs, *inner.args.args]
+            first = parameters[0].arg if parameters else None
+            return outer if attribute.value.id == first else None
+    return None
+
+
+def _assigned(target: ast.Attribute, place: Place) -> ast.expr | None:
+    """Return the expression that is assigned to an attribute, if it is that plain."""
+    parent = place.parent()
+    if isinstance(parent, ast.Assign) and target in parent.targets:
+        return parent.value
+    if isinstance(parent, ast.AnnAssign):
+        return parent.value
+    assign = place.parent(2)
+    if (
+        isinstance(parent, ast.Tuple)
+        and isinstance(assign, ast.Assign)
+        and parent in assign.targets
+        and isinstance(assign.value, ast.Tuple)
+        and len(assign.value.elts) == len(parent.elts)
+    ):
+        return assign.value.elts[parent.elts.index(target)]
+    return None
+
+
+def _called_name(call: ast.Call) -> str:
+    return str(getattr(call.func, "id", getattr(call.func, "attr", "")))

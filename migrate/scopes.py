@@ -1,0 +1,226 @@
+"""What the statements of a scope bind, read without entering the functions and classes in it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+#: The nodes that open a scope of their own.
+SCOPES = (ast.Module, ast.ClassDef, ast.Lambda, *FUNCTIONS, *COMPREHENSIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One thing that binds a name in a scope.
+
+    Attributes
+    ----------
+    kind : {"import", "value", "own", "unknown"}
+    path : str
+        The dotted path of an import.
+    value : ast.expr or None
+        The expression of an assignment, evaluated in `scope`.
+    statement : ast.stmt or None
+        The import, assignment, function or class.
+    alias : ast.alias or None
+        Which name of an import statement.
+    line : int
+        Where the binding stands, counted from 1.
+    """
+
+    kind: str
+    line: int
+    path: str = ""
+    value: ast.expr | None = None
+    statement: ast.stmt | None = None
+    alias: ast.alias | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """A scope and what is bound in it; filled while its statements are read, then left alone."""
+
+    node: ast.AST
+    parent: Scope | None
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    declared_global: set[str] = field(default_factory=set)
+    declared_nonlocal: set[str] = field(default_factory=set)
+    stars: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def is_class(self) -> bool:
+        """Whether this is the body of a class, which its methods do not see."""
+        return isinstance(self.node, ast.ClassDef)
+
+    def bind(self, name: str, binding: Binding) -> None:
+        """Add one thing that binds `name`."""
+        self.bindings.setdefault(name, []).append(binding)
+
+
+class ScopeReader:
+    """Reads statements and fills scopes.
+
+    Parameters
+    ----------
+    package : str
+        The dotted package of the file, for relative imports; empty where unknown.
+    has_walrus : bool
+        Whether the file holds a `:=` at all: expressions are looked through for it only then.
+    """
+
+    def __init__(self, package: str, *, has_walrus: bool) -> None:
+        self._package = package
+        self._has_walrus = has_walrus
+
+    def open(self, node: ast.AST, parent: Scope) -> Scope:
+        """Return the scope that `node` opens within `parent`, filled."""
+        scope = Scope(node, parent)
+        if isinstance(node, FUNCTIONS):
+            self.read_parameters(scope, node.args)
+            self.read(scope, node.body)
+            for name in scope.declared_global:
+                scope.bindings.pop(name, None)
+        elif isinstance(node, ast.Lambda):
+            self.read_parameters(scope, node.args)
+        elif isinstance(node, ast.ClassDef):
+            self.read(scope, node.body)
+        elif isinstance(node, COMPREHENSIONS):
+            for generator in node.generators:
+                self.bind_target(scope, generator.target, None, None)
+        return scope
+
+    def read_parameters(self, scope: Scope, arguments: ast.arguments) -> None:
+        """Bind the parameters of a function or lambda."""
+        for argument in _parameters(arguments):
+            scope.bind(argument.arg, Binding("unknown", argument.lineno))
+
+    def read(self, scope: Scope, body: list[ast.stmt]) -> None:
+        """Collect the bindings of `body`, without entering functions and classes."""
+        stack: list[ast.AST] = list(reversed(body))
+        while stack:
+            node = stack.pop()
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                self._bind_import(scope, node)
+            elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                scope.bind(node.name, Binding("own", node.lineno, statement=node))
+            elif isinstance(node, ast.Assign):
+                for target in node.targets:
+                    self.bind_target(scope, target, node.value, node)
+            elif isinstance(node, ast.AnnAssign):
+                if node.value is not None:
+                    self.bind_target(scope, node.target, node.value, node)
+            elif isinstance(node, ast.AugAssign):
+                self.bind_target(scope, node.target, None, node)
+            elif isinstance(node, ast.Global):
+                scope.declared_global.update(node.names)
+            elif isinstance(node, ast.Nonlocal):
+                scope.declared_nonlocal.update(node.names)
+            elif isinstance(node, ast.Delete):
+                for target in node.targets:
+                    self.bind_target(scope, target, None, node)
+            elif isinstance(node, ast.stmt):
+                self._read_block(scope, node, stack)
+            elif isinstance(node, (ast.ExceptHandler, ast.match_case)):
+                if isinstance(node, ast.ExceptHandler) and node.name:
+                    scope.bind(node.name, Binding("unknown", node.lineno))
+                if isinstance(node, ast.match_case):
+                    self._bind_pattern(scope, node.pattern)
+                stack.extend(reversed(node.body))
+            if self._has_walrus and isinstance(node, ast.stmt):
+                self._bind_walruses(scope, node)
+
+    def _read_block(self, scope: Scope, node: ast.stmt, stack: list[ast.AST]) -> None:
+        if isinstance(node, (ast.For, ast.AsyncFor)):
+            self.bind_target(scope, node.target, None, node)
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                if item.optional_vars is not None:
+                    self.bind_target(scope, item.optional_vars, None, node)
+        for part in ("finalbody", "orelse", "handlers", "cases", "body"):
+            stack.extend(reversed(getattr(node, part, ())))
+
+    def _bind_import(self, scope: Scope, node: ast.Import | ast.ImportFrom) -> None:
+        base = "" if isinstance(node, ast.Import) else self._import_base(node)
+        for alias in node.names:
+            if alias.name == "*":
+                scope.stars.append((node.lineno, base))
+                continue
+            if isinstance(node, ast.Import):
+                path = alias.name if alias.asname else alias.name.partition(".")[0]
+                name = alias.asname or path
+            else:
+                path = f"{base}{'' if base.endswith('.') else '.'}{alias.name}"
+                name = alias.asname or alias.name
+            scope.bind(name, Binding("import", node.lineno, path, statement=node, alias=alias))
+
+    def _import_base(self, node: ast.ImportFrom) -> str:
+        if not node.level:
+            return node.module or ""
+        package = self._package.split(".") if self._package else []
+        if len(package) < node.level:
+            return "." * node.level + (node.module or "")
+        base = package[: len(package) - node.level + 1]
+        return ".".join([*base, *([node.module] if node.module else [])])
+
+    def bind_target(
+        self, scope: Scope, target: ast.AST, value: ast.expr | None, node: ast.stmt | None
+    ) -> None:
+        """Bind what an assignment, a loop or a `with` binds; `value` is None where unknown."""
+        if isinstance(target, ast.Name):
+            kind = "unknown" if value is None else "value"
+            scope.bind(target.id, Binding(kind, target.lineno, value=value, statement=node))
+        elif isinstance(target, ast.Starred):
+            self.bind_target(scope, target.value, None, node)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            values: list[ast.expr | None] = [None] * len(target.elts)
+            if (
+                isinstance(value, (ast.Tuple, ast.List))
+                and len(value.elts) == len(target.elts)
+                and not any(isinstance(e, ast.Starred) for e in [*value.elts, *target.elts])
+            ):
+                values = list(value.elts)
+            for element, its_value in zip(target.elts, values, strict=True):
+                self.bind_target(scope, element, its_value, node)
+
+    def _bind_pattern(self, scope: Scope, pattern: ast.pattern) -> None:
+        for node in ast.walk(pattern):
+            name = getattr(node, "name", None) or getattr(node, "rest", None)
+            if isinstance(name, str):
+                scope.bind(name, Binding("unknown", pattern.lineno))
+
+    def _bind_walruses(self, scope: Scope, statement: ast.stmt) -> None:
+        # A walrus in a comprehension binds in the function around it, so the walk enters those;
+        # blocks are read as statements of their own.
+        stack = [
+            c for c in ast.iter_child_nodes(statement) if isinstance(c, (ast.expr, ast.withitem))
+        ]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, ast.NamedExpr):
+                scope.bind(node.target.id, Binding("value", node.lineno, value=node.value))
+            if not isinstance(node, ast.Lambda):
+                stack.extend(ast.iter_child_nodes(node))  # type: ignore[arg-type]
+
+
+def _parameters(arguments: ast.arguments) -> list[ast.arg]:
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return [*every, *(a for a in (arguments.vararg, arguments.kwarg) if a is not None)]
+
+
+def is_inside(scope: ast.AST, inner: ast.AST, path: tuple[ast.AST, ...]) -> bool:
+    """Tell whether `inner`, the child of `scope` on `path`, is evaluated in that scope.
+
+    Decorators, defaults, annotations, bases and the first iterable of a comprehension are
+    evaluated in the scope around it.
+    """
+    if isinstance(scope, (*FUNCTIONS, ast.ClassDef)):
+        return inner in scope.body
+    if isinstance(scope, ast.Lambda):
+        return inner is scope.body
+    if isinstance(scope, COMPREHENSIONS):
+        first = scope.generators[0]
+        return not (inner is first and first.iter in path)
+    return True
