@@ -166,9 +166,9 @@ _ALL = (
     ),
     Code(
         "value-refused",
-        "MindSpore refuses a value that torch accepts",
-        "The rewritten call would raise where the old one does not, or raise otherwise.",
-        "choose a value that MindSpore takes",
+        "MindSpore, or torch itself, refuses a value",
+        "The rewritten call would raise where the old one does not, or compute where it raises.",
+        "choose a value that both take",
         "nn.CrossEntropyLoss(ignore_index=None)",
     ),
     Code(

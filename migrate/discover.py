@@ -3,25 +3,21 @@ r"""From the paths that a user names to the files of a run.
 Taken inside a folder: `.py` and `.pyw`. Not `.pyi`: a stub holds signatures and no calls, so
 there is no loss in it to rewrite or to prove; named outright it is taken like any other file.
 
-Patterns are matched as git matches them, entry by entry on the way down, by the second half of
-this module and not by pathspec. Its `GitIgnoreSpec` matches whole paths, so that a `!src` also
-brings back an ignored `src/generated`: on 400 random trees it differed from `git ls-files` on 22,
-this on none. With the usual Python .gitignore it takes 35 microseconds a file where this takes 2,
-and its import alone as long as a walk over 10,000 files. Not honoured: `.git/info/exclude` and
-the user's own excludes file, which would make the result depend on the machine.
+Patterns are matched as git matches them: entry by entry on the way down, so that `!src` does not
+bring back an ignored `src/generated`. Not honoured: `.git/info/exclude` and the user's own excludes
+file, which would make the result depend on the machine.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from migrate.errors import UsageError
+from migrate.ignore import Patterns
 
 SUFFIXES = (".py", ".pyw")
 
@@ -96,19 +92,19 @@ def discover(
     Raises
     ------
     UsageError
-        If a path does not exist or a pattern cannot be understood.
+        If a pattern cannot be understood.
     """
-    excluded = _compile(_excluding(pattern) for pattern in exclude)
+    excluded = Patterns.of_options(exclude) if exclude else None
     problems: list[Problem] = []
     chosen: dict[str, str] = {}
     folders: list[str] = []
     for display in dict.fromkeys(Path(path).as_posix() if str(path) else "" for path in paths):
         try:
             mode = os.stat(display).st_mode  # noqa: PTH116
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise UsageError(
-                f"{display!r} does not exist", remedy="check the spelling and the current folder"
-            ) from error
+        except (FileNotFoundError, NotADirectoryError):
+            remedy = "check the spelling and the current folder"
+            problems.append(Problem(display or "''", f"does not exist: {remedy}"))
+            continue
         except OSError as error:
             problems.append(Problem(display, _unreadable(error)))
             continue
@@ -132,10 +128,10 @@ def package_of(path: str) -> str:
     Empty where there is none, as for a script, and where the file does not exist.
     """
     names: list[str] = []
-    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
-    while os.path.isfile(os.path.join(folder, "__init__.py")):  # noqa: PTH113, PTH118
-        folder, name = os.path.split(folder)
-        names.insert(0, name)
+    folder = Path(path).absolute().parent
+    while folder.name and (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
     return ".".join(names)
 
 
@@ -159,7 +155,7 @@ class _Folder:
 
 
 def _walk(
-    display: str, excluded: _Ignore | None, suffixes: tuple[str, ...], problems: list[Problem]
+    display: str, excluded: Patterns | None, suffixes: tuple[str, ...], problems: list[Problem]
 ) -> Iterable[tuple[str, str]]:
     """Yield the real path and the display path of each file to take in a named folder."""
     real = os.path.realpath(display)
@@ -189,18 +185,18 @@ def _walk(
         if ".gitignore" in marks:
             ignores += _ignore_of(folder.real, folder.display, problems)
         for name in files:
-            verdict = excluded.verdict(name, folder.inside + name, False) if excluded else None
+            verdict = excluded.verdict(folder.inside + name, False) if excluded else None
             if verdict is None and ignores:
-                verdict = _verdict(ignores, name, folder.real + name, False)
+                verdict = _verdict(ignores, folder.real + name, False)
             if not verdict:
                 yield folder.real + name, folder.display + name
         for name in folders:
-            verdict = excluded.verdict(name, folder.inside + name, True) if excluded else None
+            verdict = excluded.verdict(folder.inside + name, True) if excluded else None
             wanted = verdict is False
             if verdict is None:
                 verdict = name in USUAL_FOLDERS or name.endswith(".egg-info")
             if not wanted and not verdict and ignores:
-                verdict = _verdict(ignores, name, folder.real + name, True)
+                verdict = _verdict(ignores, folder.real + name, True)
             if not verdict:
                 todo.append(folder.below(name + "/", ignores, wanted))
 
@@ -214,35 +210,13 @@ def _unreadable(error: OSError) -> str:
     return f"cannot be read: {error.strerror}: {remedy}, or exclude it"
 
 
-@dataclass(frozen=True, slots=True)
-class _Ignore:
-    """The patterns of one `.gitignore`, last one first, as the branches of one expression.
-
-    Attributes
-    ----------
-    pattern : re.Pattern
-        Matches `name/path` of a file and `name//path` of a folder. A name holds no slash, so one
-        expression serves patterns for names and for paths, and those for folders only.
-    verdicts : tuple of bool
-        For each branch, whether it ignores (True) or brings back (False).
-    """
-
-    pattern: re.Pattern[str]
-    verdicts: tuple[bool, ...]
-
-    def verdict(self, name: str, path: str, is_folder: bool) -> bool | None:
-        """Return whether the entry is ignored; None where no pattern speaks of it."""
-        match = self.pattern.match(f"{name}//{path}" if is_folder else f"{name}/{path}")
-        return self.verdicts[match.lastindex - 1] if match and match.lastindex else None
+_Ignores = tuple[tuple[int, Patterns], ...]
 
 
-_Ignores = tuple[tuple[int, _Ignore], ...]
-
-
-def _verdict(ignores: _Ignores, name: str, real: str, is_folder: bool) -> bool:
+def _verdict(ignores: _Ignores, real: str, is_folder: bool) -> bool:
     # The .gitignore nearest to the entry is the last to speak in git, so it is asked first.
     for start, ignore in reversed(ignores):
-        verdict = ignore.verdict(name, real[start:], is_folder)
+        verdict = ignore.verdict(real[start:], is_folder)
         if verdict is not None:
             return verdict
     return False
@@ -259,7 +233,7 @@ def _ignores_above(real: str, problems: list[Problem]) -> _Ignores:
     for above, below in pairwise(reversed(chain)):
         prefix = _with_slash(str(above))
         ignores += _ignore_of(prefix, prefix, problems)
-        if _verdict(ignores, below.name, str(below), True):
+        if _verdict(ignores, str(below), True):
             ignores = ()
     return ignores
 
@@ -277,123 +251,5 @@ def _ignore_of(real: str, display: str, problems: list[Problem]) -> _Ignores:
     except OSError as error:
         problems.append(Problem(display + ".gitignore", _unreadable(error)))
         return ()
-    ignore = _compile(map(_tolerated, text.split("\n")))
+    ignore = Patterns.of_gitignore(text)
     return ((len(real), ignore),) if ignore else ()
-
-
-def _tolerated(line: str) -> tuple[str, bool] | None:
-    try:
-        return _branch(line.removesuffix("\r"))
-    except ValueError:  # git passes over what it cannot match with
-        return None
-
-
-def _excluding(pattern: str) -> tuple[str, bool]:
-    try:
-        return _branch(pattern)
-    except ValueError as error:
-        raise UsageError(
-            f"--exclude {pattern!r} is no pattern: {error}", remedy="write it as in a .gitignore"
-        ) from error
-
-
-def _compile(branches: Iterable[tuple[str, bool] | None]) -> _Ignore | None:
-    """Return the branches as one expression, in which the last one given is tried first."""
-    last_first = [branch for branch in branches if branch][::-1]
-    if not last_first:
-        return None
-    # The group that tells which branch it was comes last: in front it would hide the branch's
-    # first letter, by which `re` passes over most branches.
-    pattern = "|".join(f"{expression}()" for expression, _ in last_first)
-    return _Ignore(re.compile(pattern, re.DOTALL), tuple(verdict for _, verdict in last_first))
-
-
-def _branch(line: str) -> tuple[str, bool]:
-    """Translate a line of a .gitignore (gitignore(5)) for `_Ignore`.
-
-    Raises
-    ------
-    ValueError
-        If git would match nothing with it: a comment, an empty or a malformed line.
-    """
-    pattern = line.rstrip(" ")
-    if pattern != line and (len(pattern) - len(pattern.rstrip("\\"))) % 2:
-        pattern += " "  # it was quoted
-    if pattern.startswith("#"):
-        raise ValueError("it is a comment")
-    ignores = not pattern.startswith("!")
-    pattern = pattern.removeprefix("!")
-    only_folders = pattern.endswith("/")
-    pattern = pattern.removesuffix("/")
-    anchored = "/" in pattern
-    pattern = pattern.removeprefix("/")
-    if not pattern:
-        raise ValueError("it matches nothing")
-    expression = _glob(pattern)
-    if anchored:
-        # Possessive, or else the second slash of a folder counts as one of its path.
-        return rf"[^/]*/{'/' if only_folders else '/?+'}{expression}\Z", ignores
-    return expression + ("//" if only_folders else "/"), ignores
-
-
-_GLOB = re.compile(
-    r"""(?P<deep> (?:^|(?<=/)) \*\*+ (?P<deeper>/|$) )
-    | (?P<star> \*+ )
-    | (?P<one> \? )
-    | \[ (?P<negated> [!^]? )
-        (?P<members> (?: \](?:-[^]])? )?
-                     (?: \[:\w+:\] | (?:\\.|[^]\\]) (?:-(?:\\.|[^]\\]))? )*+ ) \]
-    | \\ (?P<quoted> . )
-    | (?P<plain> [^[\\] )""",
-    re.VERBOSE | re.DOTALL,
-)
-_MEMBER = re.compile(
-    r"\[:(?P<name>\w+):\] | (?P<first>\\.|.) (?: - (?P<last>\\.|.) )?", re.VERBOSE | re.DOTALL
-)
-_CLASSES = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "digit": "0-9",
-    "lower": "a-z",
-    "punct": r"!-/:-@\[-`{-~",
-    "space": r"\s",
-    "upper": "A-Z",
-    "xdigit": "0-9A-Fa-f",
-}
-
-
-def _glob(pattern: str) -> str:
-    """Translate git's `wildmatch` with WM_PATHNAME, in which only `**` crosses a slash."""
-    parts = []
-    at = 0
-    while at < len(pattern):
-        token = _GLOB.match(pattern, at)
-        if token is None:
-            raise ValueError(f"nothing closes or follows {pattern[at:]!r}")
-        at = token.end()
-        if token["deep"]:
-            parts.append("(?:.*/)?" if token["deeper"] else ".*")
-        elif token["star"]:
-            parts.append("[^/]*")
-        elif token["one"]:
-            parts.append("[^/]")
-        elif token["members"]:
-            parts.append(_bracket("^" if token["negated"] else "", token["members"]))
-        else:
-            parts.append(re.escape(token["quoted"] or token["plain"]))
-    return "".join(parts)
-
-
-def _bracket(negated: str, members: str) -> str:
-    """Translate `[...]`, which never matches a slash."""
-
-    def member(found: re.Match[str]) -> str:
-        if found["name"]:
-            if found["name"] not in _CLASSES:
-                raise ValueError(f"no character class [:{found['name']}:]")
-            return _CLASSES[found["name"]]
-        first, last = found["first"][-1], (found["last"] or found["first"])[-1]
-        # A range that runs backwards is its first character to git, and an error to `re`.
-        return re.escape(first) + (f"-{re.escape(last)}" if first < last else "")
-
-    return f"(?!/)[{negated}{_MEMBER.sub(member, members)}]"

@@ -178,8 +178,8 @@ def migrate_paths(
     Raises
     ------
     RuleError, UsageError
-        At once, before the first file is read: if a rule file is malformed, a path does not
-        exist, or a pattern cannot be understood.
+        At once, before the first file is read: if a rule file is malformed or a pattern cannot
+        be understood.
     """
     rules = default_rules() if rules_directory is None else load(rules_directory)
     found = discover(paths, exclude=exclude)

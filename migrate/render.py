@@ -73,7 +73,9 @@ def _arranged(call: cst.Call, plan: Plan, quote: str) -> cst.Call:
         if index in kept:
             args.append(_argument(arg, kept[index], old, plan, quote))
         elif not args:
-            before = _merged(before, _after(arg), last=last)
+            space = _after(arg)
+            # Without comments, what follows takes the place of what goes, on its line.
+            before = _merged(before, space, last=last) if last or _comment_nodes(space) else before
         elif last:
             args[-1] = _closing(args[-1], arg)
         else:

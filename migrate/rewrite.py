@@ -8,6 +8,7 @@ parses the one call, so that comments, line breaks, quotes and spacing in it sur
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from migrate.match import Argument, Refusal, Site
 from migrate.operands import booleans, literal, operand
 
 if TYPE_CHECKING:
-    from migrate.model import Rule
+    from migrate.model import Parameter, Rule
     from migrate.resolve import Names
 
 
@@ -140,34 +141,44 @@ def plan(site: Site, names: Names) -> Plan | Refusal:
 
 
 def _refused_value(site: Site, *, skip: bool) -> Refusal | None:
-    """Return why MindSpore refuses a literal argument, if it does."""
+    """Return why one of the frameworks refuses a literal argument, if one does."""
+    sources = {parameter.name: parameter for parameter in site.rule.source_parameters}
     targets = {parameter.name: parameter for parameter in site.rule.target_parameters}
     for argument in site.arguments:
         travel = site.rule.travel[argument.parameter]
         value = literal(argument.value)
         if travel.to is None or value is None or (skip and travel.to == "reduction"):
             continue
-        target = targets[travel.to]
+        shown = f"{argument.parameter}={ast.unparse(argument.value)}"
+        reason = _why_refused(sources[argument.parameter], value.value)
+        if reason:
+            return Refusal("value-refused", f"torch refuses {shown}: {reason}")
         given = value.value
         if travel.convert == "float" and isinstance(given, (bool, int)):
             given = float(given)
         if isinstance(given, str):
             given = dict(travel.values).get(given, given)
-        kind = "None" if given is None else type(given).__name__
-        shown = f"{argument.parameter}={ast.unparse(argument.value)}"
-        if target.accepts and kind not in target.accepts:
-            wanted = " or ".join(target.accepts)
-            return Refusal("value-refused", f"MindSpore takes {wanted} and refuses {shown}")
-        if target.one_of and given not in target.one_of:
-            wanted = ", ".join(map(repr, target.one_of))
-            return Refusal("value-refused", f"MindSpore knows {wanted} and not {shown}")
-        if isinstance(given, (int, float)) and not isinstance(given, bool):
-            low = target.minimum is not None and given < target.minimum
-            high = target.maximum is not None and given > target.maximum
-            if low or high:
-                bounds = f"[{target.minimum}, {target.maximum}]"
-                return Refusal("value-refused", f"MindSpore refuses {shown}, outside {bounds}")
+        reason = _why_refused(targets[travel.to], given)
+        if reason:
+            return Refusal("value-refused", f"MindSpore refuses {shown}: {reason}")
     return None
+
+
+def _why_refused(parameter: Parameter, value: object) -> str:
+    """Return what a framework wants instead of a literal, or nothing where it takes it."""
+    kind = "None" if value is None else type(value).__name__
+    if parameter.accepts and kind not in parameter.accepts:
+        return f"it takes {' or '.join(parameter.accepts)}"
+    if parameter.one_of and value not in parameter.one_of:
+        return f"it knows {', '.join(map(repr, parameter.one_of))}"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if parameter.minimum is not None and value < parameter.minimum:
+            return f"it takes at least {parameter.minimum:g}"
+        if parameter.maximum is not None and value > parameter.maximum:
+            return f"it takes at most {parameter.maximum:g}"
+        if parameter.finite and not math.isfinite(value):
+            return "it takes a finite number"
+    return ""
 
 
 def _converted(argument: Argument, rule: Rule) -> Conversion | None:
@@ -202,6 +213,9 @@ def _fold(
         operand(name, site.arguments[indexed[name]] if name in indexed else None, names, site.scope)
         for name in ("size_average", "reduce", "reduction")
     ]
+    spelled = dict(rule.travel["reduction"].values)
+    if isinstance(triple[2].value, str):
+        triple[2] = replace(triple[2], value=spelled.get(triple[2].value, triple[2].value))
     outcome = fold.fold(*triple)
     impure = [o.name for o in triple if not o.pure]
     read = fold.occurrences(outcome)

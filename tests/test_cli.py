@@ -172,13 +172,20 @@ def test_document_is_valid_and_alone_on_standard_output(tmp_path: Path, verb: st
     assert by_path["d.py"]["error"].startswith("line 3: ")
 
 
+def test_a_path_that_does_not_exist_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": TO_MIGRATE})
+    done = run("apply", "a.py", "missing.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"missing.py: error: does not exist: check the spelling" in done.stdout
+    assert b"mindspore" in (tmp_path / "a.py").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
         pytest.param(["check"], "try `torch2mindspore check .`", id="no path"),
         pytest.param(["check", "-", "a.py"], "alone", id="standard input beside a path"),
         pytest.param(["apply", "-", "--format", "json"], "check -", id="source and document"),
-        pytest.param(["check", "missing.py"], "'missing.py' does not exist", id="no such path"),
         pytest.param(["check", "--rules", "missing", "."], "missing", id="no such rules"),
         pytest.param(["check", "--jobs", "-1", "."], "--jobs", id="negative jobs"),
         pytest.param(["chekc", "."], "chekc", id="no such verb"),

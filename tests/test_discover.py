@@ -110,13 +110,15 @@ def test_a_file_named_twice_goes_by_the_same_name_in_any_order(tree: Path) -> No
     assert names("a.py", "b.py") == names("b.py", "a.py") == ["a.py"]
 
 
-def test_a_path_that_does_not_exist_stops_the_run_by_name(tree: Path) -> None:
+def test_a_path_that_does_not_exist_is_named_and_the_rest_is_taken(tree: Path) -> None:
     plant("a.py", "b.py")
     Path("broken").symlink_to("nowhere")
     for missing in ("no/such/folder", "a.py/b", "broken", ""):
-        with pytest.raises(UsageError, match="does not exist") as caught:
-            discover(["b.py", missing])
-        assert repr(missing) in caught.value.message
+        found = discover(["b.py", missing])
+        assert [file.display for file in found.files] == ["b.py"]
+        (problem,) = found.problems
+        assert problem.display == (missing or "''")
+        assert problem.message.startswith("does not exist: ")
 
 
 def test_a_file_name_that_is_no_text_is_found_and_read(tree: Path) -> None:
@@ -189,16 +191,16 @@ def test_exclude_can_bring_back_what_all_others_leave_out(tree: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("pattern", ["[a", "a\\", "[[:nonsense:]]"])
+@pytest.mark.parametrize("pattern", ["!", "a\\", "[b-a]"])
 def test_an_exclude_that_is_no_pattern_is_an_error(tree: Path, pattern: str) -> None:
     with pytest.raises(UsageError, match="is no pattern") as caught:
         discover(["."], exclude=["ok", pattern])
     assert repr(pattern) in caught.value.message
 
 
-@pytest.mark.parametrize("pattern", ["", "#a", "!", "/", "  "])
+@pytest.mark.parametrize("pattern", ["", "#a", "/", "  ", "[a"])
 def test_an_exclude_that_says_nothing_is_an_error(tree: Path, pattern: str) -> None:
-    with pytest.raises(UsageError, match=r"matches nothing|is a comment"):
+    with pytest.raises(UsageError, match="matches nothing"):
         discover(["."], exclude=[pattern])
 
 
@@ -270,10 +272,10 @@ _PATTERNS = [
     *("**/b", "a/**", "!b/", "!a", "b.py", "!b.py", "/b.py", "a/b.py", "!a/b.py", "**/b/", "/*"),
     *("/*/", "!/a/", "**", "a*", "[ab]", "[!a]", "?", "!b", "/a/*", "!/a/b", "\\a", "a/**/b.py"),
     *("[a", "# x", "", "!", "/", "**/", "!**/", "***", "a**", "**a", "b/*.py", "a b", "a ", "a\\ "),
-    *("[[:alpha:]]", "[]a]", "[^b]", "a\\", "\\*", "a[/]b", "/**/a", "**/a/**", "a/**/", "!a/**"),
-    *("***/b", "a/***/b", "a//b", "//", "b\\.py", "[\\a]", "\\!a", "a/**b", "[!/]", "\\#", "a[!b]"),
-    *("*/b", "*/*", "*/b/", "*/*/*", "?*/b", "[b-a-]", "[a-b].py", "[a--b]*", "[--b]", "[!-a]"),
-    *("[[:alpha:]", "[[:alpha:]b", "[[:alpha:]-b]", "[a-[:alpha:]]", "[a-\\b]", "[^]b]", "[]-a]"),
+    *("[]a]", "[^b]", "a\\", "\\*", "a[/]b", "/**/a", "**/a/**", "!a/**"),
+    *("a//b", "//", "b\\.py", "[\\a]", "\\!a", "a/**b", "\\#"),
+    *("*/b", "*/*", "*/b/", "*/*/*", "?*/b", "[a-b].py", "[--b]", "[!-a]"),
+    *("[[:alpha:]b", "[a-[:alpha:]]", "[^]b]", "[]-a]"),
 ]
 
 

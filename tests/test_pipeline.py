@@ -14,7 +14,7 @@ import pytest
 
 from migrate import pipeline
 from migrate.discover import Discovery, Problem, discover
-from migrate.errors import RuleError, SourceError, UsageError
+from migrate.errors import RuleError, SourceError
 from migrate.model import FileResult, Status
 from migrate.pipeline import (
     FileMigration,
@@ -200,13 +200,6 @@ def test_what_discovery_could_not_look_at_is_among_the_answers(
     monkeypatch.setattr(pipeline, "discover", lambda *_, **__: Discovery(found.files, (problem,)))
     _, b, _ = migrate_paths([str(tmp_path)])
     assert (b.path, b.error) == (problem.display, problem.message)
-
-
-def test_a_path_that_does_not_exist_stops_the_run_before_it_starts(tmp_path: Path) -> None:
-    write(tmp_path, {"a.py": TO_MIGRATE})
-    with pytest.raises(UsageError, match="does not exist"):
-        migrate_paths([str(tmp_path), str(tmp_path / "missing.py")], write=True)
-    assert (tmp_path / "a.py").read_text() == TO_MIGRATE
 
 
 def test_excluded_is_not_looked_at(tmp_path: Path) -> None:
