@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from migrate.errors import SourceError
 from migrate.findings import import_findings, site_findings
 from migrate.flow import DeviceCall, Flow, InstanceCall, follow
-from migrate.imports import addition, reference, removals, statement_removal
+from migrate.imports import addition, reference
 from migrate.left import torch_left
 from migrate.match import Refusal, Site, find_sites
 from migrate.model import Edit, Evidence, FileResult, Span
+from migrate.removal import removals, statement_removal
 from migrate.resolve import STAR, Names
 from migrate.rewrite import Plan, plan
 from migrate.scopes import Scope
@@ -90,6 +91,10 @@ def _plan(work: Work, file: File) -> None:
     work.before = names.slice(site.call)
     if not _is_the_call(work.before, site.call):
         work.refusal = Refusal("unproven", "its text cannot be cut out of the file")
+        return
+    callee = names.slice(site.call.func)
+    if "#" in callee:
+        work.refusal = Refusal("comment-in-argument", "a comment stands within the name")
         return
     made = plan(site, names)
     if isinstance(made, Refusal):
@@ -312,7 +317,8 @@ def _edited(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
         edits = _with_call(work, file, spells[id(work)], edits)
     imports = removals(names, edits, _gone(file, works), keep_module=is_init)
     if refer.statement is not None:
-        imports.insert(0, addition(names, refer.statement))
+        first = min(names.start(work.site.node) for work in works)
+        imports.insert(0, addition(names, refer.statement, first))
     every = sorted([*edits, *imports])
     text = apply(names.text, every)
     try:

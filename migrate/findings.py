@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate.codes import CODES
-from migrate.imports import exported
 from migrate.model import Finding, Status
+from migrate.removal import exported
 from migrate.resolve import Names
 from migrate.rewrite import Conversion, describe
 from migrate.work import File, Work

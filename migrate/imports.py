@@ -1,17 +1,17 @@
-"""Which import a rewrite needs, where it goes, and which imports the rewrite left unused."""
+"""Which import a rewrite needs, and where it goes."""
 
 from __future__ import annotations
 
 import ast
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migrate.lines import line_end, line_start, next_line
 from migrate.model import Edit, Span
 from migrate.resolve import NONE, STAR, UNBOUND, Names
-from migrate.scopes import Binding, Scope
 
 if TYPE_CHECKING:
     from migrate.match import Site
@@ -92,14 +92,26 @@ def _covers(module: str, target: str) -> bool:
 # -- adding ------------------------------------------------------------------------------------
 
 
-def addition(names: Names, statement: str) -> Edit:
+#: What must stay in the first two lines: the interpreter and the encoding (PEP 263).
+_FIRST_LINES = re.compile(r"#!|[ \t\f]*#.*?coding[:=]")
+
+
+def addition(names: Names, statement: str, first: int) -> Edit:
     """Return the edit that adds `statement` where isort would put it.
 
-    That is among the plain imports of third parties in the file's first block of imports; below
-    the docstring and `__future__`, and above the project's own imports.
+    That is among the plain imports of third parties in the block of imports that torch stands in;
+    below the docstring and `__future__`, and above the project's own imports.
+
+    Parameters
+    ----------
+    names : Names
+    statement : str
+        `import mindspore`, perhaps with a name of its own.
+    first : int
+        Where the first use of it stands.
     """
     end = line_end(names.text)
-    block = _first_block(names.tree)
+    block = _block(names, first)
     sections: dict[str, list[ast.stmt]] = {"first": [], "third": [], "own": []}
     for node in block:
         sections[_section(names, node)].append(node)
@@ -116,26 +128,33 @@ def addition(names: Names, statement: str) -> Edit:
     body = names.tree.body
     if ast.get_docstring(names.tree, clean=False) is not None:
         return _below(names, body[0], f"{end}{statement}{end}")
-    return _above(names, body[0], f"{statement}{end}{end}")
+    above = _above(names, body[0], f"{statement}{end}{end}")
+    header = len(names.text[: above.span.start].rstrip())
+    if header and next_line(names.text, header) < above.span.start:
+        # Below a comment at the top, in front of the blank lines that follow it.
+        at = next_line(names.text, header)
+        return Edit(Span(at, at), f"{end}{statement}{end}")
+    definition = isinstance(body[0], (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    return Edit(above.span, above.replacement + (end if definition else ""))
 
 
-def line_end(text: str) -> str:
-    """Return the line end that a file uses first."""
-    found = re.search(r"\r\n|\r|\n", text)
-    return found.group() if found else "\n"
+def _block(names: Names, first: int) -> list[ast.stmt]:
+    """Return the run of imports to add to: the first with torch in it, or the first of all.
 
-
-def _first_block(tree: ast.Module) -> list[ast.stmt]:
-    body = tree.body
-    if ast.get_docstring(tree, clean=False) is not None:
-        body = body[1:]
-    block: list[ast.stmt] = []
-    for node in body:
+    isort sorts each run for itself, and a run ends at any other statement. Empty where all runs
+    come too late for the first use.
+    """
+    runs: list[list[ast.stmt]] = [[]]
+    body = names.tree.body
+    for node in body[1:] if ast.get_docstring(names.tree, clean=False) is not None else body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            block.append(node)
-        elif any(_is_plain_import(n) for n in block):
-            break
-    return block
+            runs[-1].append(node)
+        elif any(_is_plain_import(n) for n in runs[-1]):
+            runs.append([])
+    for run in runs:
+        if any(_key(n).partition(".")[0] == "torch" for n in run) and names.start(run[0]) < first:
+            return run
+    return runs[0] if runs[0] and names.start(runs[0][0]) < first else []
 
 
 def _is_plain_import(node: ast.stmt) -> bool:
@@ -160,226 +179,20 @@ def _key(node: ast.stmt) -> str:
 
 
 def _above(names: Names, node: ast.stmt, text: str) -> Edit:
+    """Put `text` above a statement and the comment that stands directly on it."""
     decorators = getattr(node, "decorator_list", None) or [node]
-    start = names.start(decorators[0])
-    start = _line_start(names.text, start)
+    start = line_start(names.text, names.start(decorators[0]))
+    while start:
+        above = line_start(names.text, start - 1 - names.text.endswith("\r\n", 0, start))
+        line = names.text[above:start]
+        if not line.lstrip().startswith("#") or _FIRST_LINES.match(line):
+            break
+        start = above
     return Edit(Span(start, start), text)
 
 
 def _below(names: Names, node: ast.stmt, text: str) -> Edit:
-    at = _next_line(names.text, names.end(node))
+    at = next_line(names.text, names.end(node))
     if at and names.text[at - 1] not in "\r\n":
         text = line_end(names.text) + text.removesuffix(line_end(names.text))
     return Edit(Span(at, at), text)
-
-
-def _line_start(text: str, offset: int) -> int:
-    return max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
-
-
-def _next_line(text: str, offset: int) -> int:
-    found = re.compile(r"\r\n|\r|\n").search(text, offset)
-    return found.end() if found else len(text)
-
-
-# -- removing ----------------------------------------------------------------------------------
-
-
-def removals(
-    names: Names, edits: Sequence[Edit], gone: Iterable[tuple[str, Scope]], *, keep_module: bool
-) -> list[Edit]:
-    """Return the edits that take out torch imports which the rewrite left unused.
-
-    Parameters
-    ----------
-    names : Names
-    edits : sequence of Edit
-        All other edits of the file.
-    gone : iterable of (str, Scope)
-        The names of which at least one use was rewritten, and where it stood.
-    keep_module : bool
-        Whether imports at the module's level are re-exports, as in an `__init__.py`.
-    """
-    unused: dict[int, tuple[ast.stmt, set[int]]] = {}
-    holders: dict[tuple[str, int], tuple[str, Scope, list[Binding]]] = {}
-    for name, scope in gone:
-        found = names.bindings_of(name, scope)
-        if found is not None:
-            holders[name, id(found[1])] = (name, found[1], found[0])
-    for name, holder, bindings in holders.values():
-        if keep_module and holder is names.module:
-            continue
-        if not all(_is_removable(names, binding, name) for binding in bindings):
-            continue
-        if _is_used(names, name, holder, edits):
-            continue
-        for binding in bindings:
-            assert binding.statement is not None
-            _, aliases = unused.setdefault(id(binding.statement), (binding.statement, set()))
-            aliases.add(id(binding.alias))
-    made: list[Edit] = []
-    for statement, aliases in sorted(unused.values(), key=lambda pair: names.start(pair[0])):
-        assert isinstance(statement, (ast.Import, ast.ImportFrom))
-        stay = [alias for alias in statement.names if id(alias) not in aliases]
-        if stay:
-            made.extend(_without_aliases(names, statement, aliases))
-        else:
-            made.append(statement_removal(names, statement))
-    return made
-
-
-def _is_removable(names: Names, binding: Binding, name: str) -> bool:
-    statement, alias = binding.statement, binding.alias
-    if binding.kind != "import" or statement is None or alias is None:
-        return False
-    if binding.path.partition(".")[0] != "torch":
-        return False
-    if alias.asname is not None and alias.asname == alias.name:
-        return False  # `from torch import nn as nn` is the explicit form of a re-export
-    place = names.place_at(names.start(statement))
-    if any(isinstance(node, (ast.Try, ast.TryStar)) for node in place.path):
-        return False  # a guarded import asks whether torch is there; its handler is part of that
-    lines = names.text[names.start(statement) : _next_line(names.text, names.end(statement))]
-    first_line = lines[: _next_line(lines, 0)]
-    at = names.start(alias)
-    alias_line = names.text[_line_start(names.text, at) : _next_line(names.text, names.end(alias))]
-    if any(re.search(r"#.*\bnoqa\b", line, re.IGNORECASE) for line in (first_line, alias_line)):
-        return False
-    return name not in exported(names)
-
-
-def exported(names: Names) -> frozenset[str]:
-    """Return the names in the module's `__all__`."""
-    if "__all__" not in names.text:
-        return frozenset()
-    found: set[str] = set()
-    for _, place in names.places_of("__all__"):
-        statement = next((n for n in reversed(place.path) if isinstance(n, ast.stmt)), None)
-        for node in ast.walk(statement) if statement is not None else ():
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
-    return frozenset(found)
-
-
-def _is_used(names: Names, name: str, holder: Scope, edits: Sequence[Edit]) -> bool:
-    for edit in edits:
-        if name in edit.replacement and name in _names_in(edit.replacement):
-            return True
-    spans = sorted(edit.span for edit in edits if edit.span.start < edit.span.end)
-    for offset, place in names.places_of(name):
-        if any(span.start <= offset < span.end for span in spans):
-            continue
-        node = place.node
-        if isinstance(node, (ast.Global, ast.Nonlocal, ast.JoinedStr)):
-            return True
-        if isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and _is_read_by_name(place.path, node):
-                return True
-        elif isinstance(node, ast.Name) and node.id == name:
-            found = names.bindings_of(name, names.scope_of(place))
-            if found is not None and found[1] is holder:
-                return True
-        elif _in_type_comment(names.text, offset):
-            return True
-    return False
-
-
-def _names_in(replacement: str) -> set[str]:
-    try:
-        tree = ast.parse(replacement.strip())
-    except SyntaxError:  # a keyword or a fragment of a list holds no name of a module
-        return set()
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
-def _is_read_by_name(path: tuple[ast.AST, ...], node: ast.Constant) -> bool:
-    """Tell whether a string is an annotation, or the code of `eval`, `exec` or `cast`."""
-    for inner, outer in zip(reversed(path), reversed(path[:-1]), strict=False):
-        if inner in (getattr(outer, "annotation", None), getattr(outer, "returns", None)):
-            return True
-        if isinstance(outer, ast.Call):
-            called = getattr(outer.func, "id", getattr(outer.func, "attr", ""))
-            return called in ("eval", "exec", "cast", "TypeVar", "ForwardRef")
-        if isinstance(outer, ast.stmt):
-            return False
-    return False
-
-
-def _in_type_comment(text: str, offset: int) -> bool:
-    line = text[_line_start(text, offset) : offset]
-    return re.search(r"#\s*type:", line) is not None
-
-
-def statement_removal(names: Names, statement: ast.stmt) -> Edit:
-    """Return the edit that takes out a simple statement, with its line where it stands alone.
-
-    A statement that is all of its block becomes `pass`. A comment on its line stays.
-    """
-    text = names.text
-    start, end = names.start(statement), names.end(statement)
-    if _is_only_child(names, statement):
-        return Edit(Span(start, end), "pass")
-    line, after = _line_start(text, start), _next_line(text, end)
-    before_it, behind_it = text[line:start], text[end:after]
-    following = re.match(r"[ \t\f]*;[ \t\f]*", behind_it)
-    if following and behind_it[following.end() :].strip() and behind_it[following.end()] != "#":
-        return Edit(Span(start, end + following.end()), "")
-    if before_it.strip(" \t\f\ufeff"):  # something stands before it on the line: `a; b`
-        separator = re.search(r"[ \t\f]*;[ \t\f]*$", before_it)
-        begin = start - len(separator.group()) if separator else start
-        return Edit(Span(begin, end + (following.end() if following else 0)), "")
-    if behind_it.strip(" \t\f;\r\n"):  # a comment
-        gap = re.match(r"[ \t\f;]*", behind_it)
-        return Edit(Span(start, end + (gap.end() if gap else 0)), "")
-    return Edit(Span(line, after), "")
-
-
-def _is_only_child(names: Names, statement: ast.stmt) -> bool:
-    parent = names.place_at(names.start(statement))
-    for node in reversed(parent.path):
-        for part in ("body", "orelse", "finalbody"):
-            block = getattr(node, part, None)
-            if isinstance(block, list) and statement in block:
-                return len(block) == 1 and not isinstance(node, ast.Module)
-    return False
-
-
-def _without_aliases(
-    names: Names, statement: ast.Import | ast.ImportFrom, gone: set[int]
-) -> list[Edit]:
-    """Return the edits that take the aliases in `gone` out of a list that keeps others."""
-    text = names.text
-    edits = []
-    aliases = statement.names
-    last_kept = max(i for i, alias in enumerate(aliases) if id(alias) not in gone)
-    for index, alias in enumerate(aliases):
-        if id(alias) not in gone:
-            continue
-        start, end = names.start(alias), names.end(alias)
-        if index > last_kept:
-            # From behind the one before it; a trailing comma after the last one stays.
-            begin = names.end(aliases[index - 1])
-            if "#" in text[begin:start]:
-                begin = start
-                end = _past_comma(text, end)
-            edits.append(Edit(Span(begin, end), ""))
-            continue
-        following = names.start(aliases[index + 1])
-        comma = _past_comma(text, end)
-        between = text[comma:following]
-        if not re.search(r"[\r\n]", between):
-            edits.append(Edit(Span(start, following), ""))
-        elif "#" in between or "\\" in between:
-            edits.append(Edit(Span(start, following if "#" not in between else comma), ""))
-        elif text[_line_start(text, start) : start].strip():
-            # Others stand before it on the line, and the next one on a line of its own.
-            begin = len(text[:start].rstrip(" \t"))
-            edits.append(Edit(Span(begin, comma), ""))
-        else:
-            edits.append(Edit(Span(start, following), ""))
-    return edits
-
-
-def _past_comma(text: str, end: int) -> int:
-    found = re.compile(r"\s*,").match(text, end)
-    return found.end() if found else end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 #: Names under which torch's modules are imported everywhere. A parameter or an unbound name that
 #: is spelled so is worth a note; any other is somebody's own object.
 _CUSTOMARY = frozenset({"nn", "F", "torch", "functional", "th"})
+
+_UNCALLED = "it is used here without being called"
 
 #: Names under which torch's own modules hold the modules of the covered APIs.
 _MODULE_ALIASES = frozenset({"F", "functional", "loss", "modules", "nn"})
@@ -148,7 +149,8 @@ def _site_at(names: Names, place: Place, word: str, rules: RuleSet) -> Site | No
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return _in_string(names, place, node.value, rules)
     if isinstance(node, ast.JoinedStr):
-        return _in_fstring(names, place, word, rules)
+        reason = "it stands inside an f-string"
+        return _among(names, place, node, rules, "inside-f-string", reason)
     return None
 
 
@@ -195,7 +197,9 @@ def _uncovered(
         note = torch_paths[0].split(".")[-2] not in _MODULE_ALIASES
         reason = f"{torch_paths[0]} is not covered by a rule"
         return _refused(rule, place, scope, "other-path", reason, note=note)
-    root = node.value if isinstance(node, ast.Attribute) else node
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute):
+        root = root.value
     if STAR in meanings and called:
         return _refused(
             rule, place, scope, "star-import", f"`{word}` may come from a star import of this file"
@@ -225,7 +229,7 @@ def _classified(
         return Site(rule, place, scope, parent, bound)
     if isinstance(parent, ast.ClassDef) and node in parent.bases:
         return _refused(rule, place, scope, "subclass", f"class {parent.name} inherits from it")
-    return _refused(rule, place, scope, "reference", "it is used here without being called")
+    return _refused(rule, place, scope, "reference", _UNCALLED)
 
 
 def _is_alias_by_assignment(names: Names, node: ast.Name, scope: Scope) -> bool:
@@ -258,16 +262,13 @@ def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site |
             if rule_or_none is not None:
                 reason = f"{rule_or_none.id} is looked up by its name"
                 return _refused(rule_or_none, place, scope, "getattr", reason)
-    if _is_annotation(place) and re.fullmatch(r"[\w.]+", value):
-        try:
-            expression = ast.parse(value, mode="eval").body
-        except SyntaxError:
-            return None
-        for meaning in sorted(names.resolve(expression, scope)):
-            if meaning in rules.by_path:
-                reason = "it is used here without being called"
-                return _refused(rules.by_path[meaning], place, scope, "reference", reason)
-    return None
+    if not _is_annotation(place):
+        return None
+    try:
+        expression = ast.parse(value, mode="eval").body
+    except SyntaxError:
+        return None
+    return _among(names, place, expression, rules, "reference", _UNCALLED)
 
 
 def _is_getattr(names: Names, call: ast.Call, node: ast.AST, scope: Scope) -> bool:
@@ -289,17 +290,16 @@ def _is_annotation(place: Place) -> bool:
     return False
 
 
-def _in_fstring(names: Names, place: Place, word: str, rules: RuleSet) -> Site | None:
+def _among(
+    names: Names, place: Place, root: ast.AST, rules: RuleSet, code: str, reason: str
+) -> Site | None:
+    """Hand over the first use of an API below `root`, whose positions cannot be trusted."""
     scope = names.scope_of(place)
-    for node in ast.walk(place.node):
-        if isinstance(node, (ast.Name, ast.Attribute)) and word in (
-            getattr(node, "id", None),
-            getattr(node, "attr", None),
-        ):
+    for node in ast.walk(root):
+        if isinstance(node, (ast.Name, ast.Attribute)):
             for meaning in sorted(names.resolve(node, scope)):
                 if meaning in rules.by_path:
-                    reason = "the call stands inside an f-string"
-                    return _refused(rules.by_path[meaning], place, scope, "inside-f-string", reason)
+                    return _refused(rules.by_path[meaning], place, scope, code, reason)
     return None
 
 

@@ -114,6 +114,8 @@ def _is_boolean_parameter(name: str, names: Names, scope: Scope) -> bool:
     found = names.bindings_of(name, scope)
     if found is None or len(found[0]) != 1 or found[0][0].statement is not None:
         return False
+    if names.is_rebound_from_within(name):
+        return False
     function = found[1].node
     if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return False

@@ -251,8 +251,12 @@ def _merged(
 def _indented_as(
     first: cst.BaseParenthesizableWhitespace, second: cst.BaseParenthesizableWhitespace
 ) -> cst.BaseParenthesizableWhitespace:
-    assert isinstance(first, cst.ParenthesizedWhitespace)
-    assert isinstance(second, cst.ParenthesizedWhitespace)
+    """Return `first`, ending in a line that is indented as `second` ends."""
+    if not (
+        isinstance(first, cst.ParenthesizedWhitespace)
+        and isinstance(second, cst.ParenthesizedWhitespace)
+    ):
+        return first
     return first.with_changes(indent=second.indent, last_line=second.last_line)
 
 
@@ -282,22 +286,27 @@ def _inserted(
     if not args:
         return [new]
     previous = args[-1]
-    if isinstance(previous.comma, cst.Comma):
-        # The old trailing comma and what follows it now belong to the new last argument.
-        new = new.with_changes(comma=previous.comma)
-        before = args[-2].comma if len(args) > 1 else None
-        space = before.whitespace_after if isinstance(before, cst.Comma) else None
-        comma = _comma() if space is None else cst.Comma(whitespace_after=_bare(space))
-        return [*args[:-1], previous.with_changes(comma=comma), new]
-    new = new.with_changes(whitespace_after_arg=previous.whitespace_after_arg)
     before = args[-2].comma if len(args) > 1 else None
-    comma = (
-        before.with_changes(whitespace_after=_bare(before.whitespace_after))
+    space = (
+        _bare(before.whitespace_after)
         if isinstance(before, cst.Comma)
-        else _comma()
+        else cst.SimpleWhitespace(" ")
     )
-    empty = cst.SimpleWhitespace("")
-    return [*args[:-1], previous.with_changes(comma=comma, whitespace_after_arg=empty), new]
+    # What follows the old last argument now follows the new one, but for its comments.
+    after = _after(previous)
+    if _comment_nodes(after):
+        space = _indented_as(after, space)
+    ends = _bare(after)
+    if isinstance(previous.comma, cst.Comma):
+        new = new.with_changes(comma=previous.comma.with_changes(whitespace_after=ends))
+    else:
+        new = new.with_changes(whitespace_after_arg=ends)
+    comma = before if isinstance(before, cst.Comma) else _comma()
+    kept = previous.with_changes(
+        comma=comma.with_changes(whitespace_after=space),
+        whitespace_after_arg=cst.SimpleWhitespace(""),
+    )
+    return [*args[:-1], kept, new]
 
 
 def _bare(space: cst.BaseParenthesizableWhitespace) -> cst.BaseParenthesizableWhitespace:

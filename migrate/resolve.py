@@ -192,6 +192,10 @@ class Names:
             use_scope = use_scope.parent
         return None
 
+    def is_rebound_from_within(self, name: str) -> bool:
+        """Tell whether some function of the file assigns `name` through `nonlocal`."""
+        return name in self._nonlocal
+
     def lookup(self, name: str, scope: Scope) -> Meanings:
         """Return everything that `name` can mean in `scope`."""
         found = self.bindings_of(name, scope)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrate import fold
 from migrate.match import Argument, Refusal, Site
-from migrate.operands import booleans, literal, operand
+from migrate.operands import booleans, is_pure, literal, operand
+from migrate.resolve import UNBOUND
 
 if TYPE_CHECKING:
     from migrate.model import Parameter, Rule
@@ -108,22 +110,20 @@ def plan(site: Site, names: Names) -> Plan | Refusal:
     rule = site.rule
     indexed = {argument.parameter: i for i, argument in enumerate(site.arguments)}
     folded = [p for p, travel in rule.travel.items() if travel.fold and p in indexed]
-    refused = _refused_value(site, skip=bool(folded))
+    refused = _refused_value(site, names, skip=bool(folded))
     if refused is not None:
         return refused
     entries: list[Entry | None] = []
     for index, argument in enumerate(site.arguments):
         travel = rule.travel[argument.parameter]
         value = _converted(argument, rule)
-        if (
-            isinstance(value, Conversion)
-            and value.function
-            and names.lookup(value.function, site.scope) != {"<unbound>"}
-        ):
-            reason = (
-                f"`{value.function}` is not the builtin here, and `{argument.parameter}` needs it"
-            )
-            return Refusal("value-refused", reason)
+        if value is not None and value.function:
+            if names.lookup(value.function, site.scope) != {UNBOUND}:
+                name = f"`{value.function}`"
+                reason = f"{name} is not the builtin here, and `{argument.parameter}` needs it"
+                return Refusal("value-refused", reason)
+            if _is_call_of(argument.value, value.function):
+                value = None
         entries.append(Entry(index, travel.to, value) if travel.to else None)
     operands: dict[str, int] = {}
     negated: frozenset[str] = frozenset()
@@ -140,14 +140,21 @@ def plan(site: Site, names: Names) -> Plan | Refusal:
     return Plan(rule, site.arguments, ordered, operands, negated, known)
 
 
-def _refused_value(site: Site, *, skip: bool) -> Refusal | None:
-    """Return why one of the frameworks refuses a literal argument, if one does."""
+def _refused_value(site: Site, names: Names, *, skip: bool) -> Refusal | None:
+    """Return why one of the frameworks refuses an argument whose value or type is plain."""
     sources = {parameter.name: parameter for parameter in site.rule.source_parameters}
     targets = {parameter.name: parameter for parameter in site.rule.target_parameters}
     for argument in site.arguments:
         travel = site.rule.travel[argument.parameter]
         value = literal(argument.value)
-        if travel.to is None or value is None or (skip and travel.to == "reduction"):
+        if travel.to is None or (skip and travel.to == "reduction"):
+            continue
+        if value is None:
+            kind = _foreign_number(argument.value, names, site)
+            accepts = targets[travel.to].accepts
+            if kind and accepts and "Tensor" not in accepts and travel.convert is None:
+                reason = f"{argument.parameter} is a {kind}, and MindSpore takes {accepts[0]} only"
+                return Refusal("value-refused", reason)
             continue
         shown = f"{argument.parameter}={ast.unparse(argument.value)}"
         reason = _why_refused(sources[argument.parameter], value.value)
@@ -162,6 +169,17 @@ def _refused_value(site: Site, *, skip: bool) -> Refusal | None:
         if reason:
             return Refusal("value-refused", f"MindSpore refuses {shown}: {reason}")
     return None
+
+
+def _foreign_number(value: ast.expr, names: Names, site: Site) -> str:
+    """Return which number or tensor of a library a call makes, if that can be told."""
+    if not isinstance(value, ast.Call):
+        return ""
+    for meaning in sorted(names.resolve(value.func, site.scope)):
+        root, _, rest = meaning.partition(".")
+        if root == "torch" or (root == "numpy" and re.fullmatch(r"u?int\w*|float\w*", rest)):
+            return meaning
+    return ""
 
 
 def _why_refused(parameter: Parameter, value: object) -> str:
@@ -186,7 +204,7 @@ def _converted(argument: Argument, rule: Rule) -> Conversion | None:
     value = literal(argument.value)
     if travel.convert == "float":
         if value is None:
-            return None if _is_float_call(argument.value) else Conversion(function="float")
+            return Conversion(function="float")
         if isinstance(value.value, (bool, int)):
             return Conversion(text=repr(float(value.value)))
     if value is not None and isinstance(value.value, str):
@@ -196,11 +214,11 @@ def _converted(argument: Argument, rule: Rule) -> Conversion | None:
     return None
 
 
-def _is_float_call(value: ast.expr) -> bool:
+def _is_call_of(value: ast.expr, function: str) -> bool:
     return (
         isinstance(value, ast.Call)
         and isinstance(value.func, ast.Name)
-        and value.func.id == "float"
+        and value.func.id == function
     )
 
 
@@ -239,8 +257,13 @@ def _fold(
         if here is not None:
             entries[here] = None
         return {}, frozenset()
-    _place(site, entries, indexed, outcome, impure)
     used = {name for name, _ in read}
+    effects = [i for i, a in enumerate(site.arguments) if not is_pure(a.value, names, site.scope)]
+    if not _place(site, entries, {name: indexed[name] for name in used}, outcome, effects):
+        reason = "an operand would be read before or after a call that may change it"
+        return Refusal("side-effect", reason)
+    if here is not None and (entry := entries[here]) is not None and entry.value is not outcome:
+        entries[here] = None
     negated = frozenset(o.name for o in triple if o.negated)
     return {name: indexed[name] for name in sorted(used)}, negated
 
@@ -258,32 +281,52 @@ def _unknown_text(outcome: fold.Outcome, rule: Rule) -> Refusal | None:
 def _place(
     site: Site,
     entries: list[Entry | None],
-    indexed: dict[str, int],
+    operands: dict[str, int],
     outcome: fold.Outcome,
-    impure: list[str],
-) -> None:
-    """Put the new `reduction` where one of its operands stood, so that nothing else moves."""
+    effects: list[int],
+) -> bool:
+    """Put the new `reduction` where nothing is evaluated in another order; tell whether it fits.
+
+    Parameters
+    ----------
+    operands : dict of str to int
+        Where the operands of the outcome stand; all that are folded where it reads none.
+    effects : list of int
+        The arguments whose evaluation may do something.
+    """
+    legacy = {a.parameter: i for i, a in enumerate(site.arguments)}
     by_name = [
-        indexed[name]
+        legacy[name]
         for name in ("reduction", "size_average", "reduce")
-        if name in indexed
-        and (name == "reduction" or site.arguments[indexed[name]].keyword is not None)
+        if name in legacy
+        and (name == "reduction" or site.arguments[legacy[name]].keyword is not None)
     ]
-    if impure:
-        at = indexed[impure[0]]
-    elif by_name:
-        at = by_name[0]
-    else:
-        # All operands are positional: behind the last positional argument, which keeps the
-        # others positional. Nothing is evaluated in another order, since all of it is pure.
-        at = max(i for i, argument in enumerate(site.arguments) if argument.keyword is None)
-        if entries[at] is not None:
+    positional = [i for i, argument in enumerate(site.arguments) if argument.keyword is None]
+    # Behind the last positional argument the others stay positional.
+    behind = max(positional) if positional and not by_name else None
+    fixed = [index for index in operands.values() if index in effects]
+    places = [
+        *fixed,
+        *by_name,
+        *([behind] if behind is not None else []),
+        *sorted(operands.values()),
+    ]
+    for at in places:
+        lows = [min(at, index) for index in operands.values()]
+        highs = [max(at, index) for index in operands.values()]
+        between = zip(lows, highs, strict=True)
+        if any(
+            low <= i <= high and i != own
+            for (low, high), own in zip(between, operands.values(), strict=True)
+            for i in effects
+        ):
+            continue
+        if at == behind and entries[at] is not None:
             entries.insert(at + 1, Entry(None, "reduction", outcome))
-            return
-    here = indexed.get("reduction")
-    if here is not None and here != at:
-        entries[here] = None
-    entries[at] = Entry(at, "reduction", outcome)
+        else:
+            entries[at] = Entry(at, "reduction", outcome)
+        return True
+    return False
 
 
 def _positioned(

@@ -62,6 +62,7 @@ class Reading:
         self._walk(tree, self.module, None)
 
     def uses(self) -> list[Use]:
+        """Return the uses in no particular order."""
         found = []
         for node, scope, at in self.names:
             rules = sorted({APIS[path] for path in self._paths(node, scope, 0) if path in APIS})
@@ -97,7 +98,7 @@ class Reading:
                 if isinstance(target, ast.Name):
                     scope.values.setdefault(target.id, []).append(node.value)
         elif isinstance(node, ast.comprehension):
-            # Its variables live in it alone; not looking there says yes too often, never too seldom.
+            # Its variables live in it alone; not to look there says yes too often, never no.
             for child in [node.iter, *node.ifs]:
                 self._walk(child, scope, at)
             return

@@ -44,7 +44,7 @@ SIGNATURE = (*RUNTIME, "cfg", "t", "log")
 #: How many values the tool gives a free name of each kind when it proves a rewrite. Only to keep
 #: the generated calls below the number of combinations beyond which it refuses to prove.
 _PROOF_VALUES = {"n==1": 2, "m==1": 2, "r": 3, "cfg.r": 3, "t['r']": 3, "w": 3, "k": 5, "s": 5}
-_CHEAP = 100
+_CHEAP = 360
 #: A call by keywords costs one more proof.
 _PLAIN = 36
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from grid import RUNTIME, TRIPLE, Site, Value
 
-#: What torch takes for `reduction`; MindSpore takes the last one not, and a rewrite must respell it.
+#: What torch takes for `reduction`. MindSpore does not know the last, torch's old word for 'mean'.
 REDUCTIONS = ("mean", "sum", "none", "elementwise_mean")
 
 

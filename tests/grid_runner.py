@@ -355,7 +355,7 @@ def execute(framework: Torch | MindSpore, directory: Path) -> None:
         setattr(module, name, Api(record, path, getattr(module, name)))
     cases = Cases(record)
     for module in json.loads((directory / "execute.json").read_text()):
-        file = directory / f"{module['number']}.{framework.name}.py"
+        file = directory / f"{module['name']}.{framework.name}.py"
         code = compile(file.read_text(), str(file), "exec")
         scope: dict[str, Any] = {"__name__": file.stem}
         if module["at_import"]:

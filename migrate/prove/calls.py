@@ -129,7 +129,8 @@ def _last_name(call: ast.Call) -> str:
 
 def _call(text: str) -> ast.Call:
     try:
-        node = ast.parse(text.strip(), mode="eval").body
+        # Within parentheses a call may span lines as it did in the file.
+        node = ast.parse(f"({text}\n)", mode="eval").body
     except (SyntaxError, ValueError) as error:
         raise Unprovable(f"{text!r} is not an expression: {error}") from error
     if not isinstance(node, ast.Call):

@@ -1,0 +1,232 @@
+"""Which torch imports a rewrite left unused, and how a statement is taken out of a file."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+
+from migrate.lines import line_start, next_line
+from migrate.model import Edit, Span
+from migrate.resolve import Names
+from migrate.scopes import Binding, Scope
+
+
+def removals(
+    names: Names, edits: Sequence[Edit], gone: Iterable[tuple[str, Scope]], *, keep_module: bool
+) -> list[Edit]:
+    """Return the edits that take out torch imports which the rewrite left unused.
+
+    Parameters
+    ----------
+    names : Names
+    edits : sequence of Edit
+        All other edits of the file.
+    gone : iterable of (str, Scope)
+        The names of which at least one use was rewritten, and where it stood.
+    keep_module : bool
+        Whether imports at the module's level are re-exports, as in an `__init__.py`.
+    """
+    unused: dict[int, tuple[ast.stmt, set[int]]] = {}
+    holders: dict[tuple[str, int], tuple[str, Scope, list[Binding]]] = {}
+    for name, scope in gone:
+        found = names.bindings_of(name, scope)
+        if found is not None:
+            holders[name, id(found[1])] = (name, found[1], found[0])
+    for name, holder, bindings in holders.values():
+        if keep_module and holder is names.module:
+            continue
+        if not all(_is_removable(names, binding, name) for binding in bindings):
+            continue
+        if _is_used(names, name, holder, edits):
+            continue
+        for binding in bindings:
+            assert binding.statement is not None
+            _, aliases = unused.setdefault(id(binding.statement), (binding.statement, set()))
+            aliases.add(id(binding.alias))
+    made: list[Edit] = []
+    whole: list[ast.stmt] = []
+    for statement, aliases in sorted(unused.values(), key=lambda pair: names.start(pair[0])):
+        assert isinstance(statement, (ast.Import, ast.ImportFrom))
+        if any(id(alias) not in aliases for alias in statement.names):
+            made.extend(_without_aliases(names, statement, aliases))
+        else:
+            whole.append(statement)
+            made.append(_with_blank_lines(names, statement, whole))
+    return made
+
+
+def _with_blank_lines(names: Names, statement: ast.stmt, gone: list[ast.stmt]) -> Edit:
+    """Return the removal of an import, with the blank lines that set it off in a function."""
+    edit = statement_removal(names, statement)
+    block, holder = _block_of(names, statement)
+    first = all(other in gone for other in block[: block.index(statement)])
+    whole_lines = not edit.replacement and edit.span.start == line_start(
+        names.text, edit.span.start
+    )
+    if isinstance(holder, ast.Module) or not first or not whole_lines:
+        return edit
+    blank = re.compile(r"(?:[ \t\f]*(?:\r\n|\r|\n))*").match(names.text, edit.span.end)
+    return Edit(Span(edit.span.start, blank.end() if blank else edit.span.end), "")
+
+
+def _is_removable(names: Names, binding: Binding, name: str) -> bool:
+    statement, alias = binding.statement, binding.alias
+    if binding.kind != "import" or statement is None or alias is None:
+        return False
+    if binding.path.partition(".")[0] != "torch":
+        return False
+    if alias.asname is not None and alias.asname == alias.name:
+        return False  # `from torch import nn as nn` is the explicit form of a re-export
+    place = names.place_at(names.start(statement))
+    if any(isinstance(node, (ast.Try, ast.TryStar)) for node in place.path):
+        return False  # a guarded import asks whether torch is there; its handler is part of that
+    lines = names.text[names.start(statement) : next_line(names.text, names.end(statement))]
+    first_line = lines[: next_line(lines, 0)]
+    at = names.start(alias)
+    alias_line = names.text[line_start(names.text, at) : next_line(names.text, names.end(alias))]
+    if any(re.search(r"#.*\bnoqa\b", line, re.IGNORECASE) for line in (first_line, alias_line)):
+        return False
+    return name not in exported(names)
+
+
+def exported(names: Names) -> frozenset[str]:
+    """Return the names in the module's `__all__`."""
+    if "__all__" not in names.text:
+        return frozenset()
+    found: set[str] = set()
+    for _, place in names.places_of("__all__"):
+        statement = next((n for n in reversed(place.path) if isinstance(n, ast.stmt)), None)
+        for node in ast.walk(statement) if statement is not None else ():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return frozenset(found)
+
+
+def _is_used(names: Names, name: str, holder: Scope, edits: Sequence[Edit]) -> bool:
+    for edit in edits:
+        if name in edit.replacement and name in _names_in(edit.replacement):
+            return True
+    spans = sorted(edit.span for edit in edits if edit.span.start < edit.span.end)
+    for offset, place in names.places_of(name):
+        if any(span.start <= offset < span.end for span in spans):
+            continue
+        node = place.node
+        if isinstance(node, (ast.Global, ast.Nonlocal, ast.JoinedStr)):
+            return True
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and _is_read_by_name(place.path, node):
+                return True
+        elif isinstance(node, ast.Name) and node.id == name:
+            found = names.bindings_of(name, names.scope_of(place))
+            if found is not None and found[1] is holder:
+                return True
+        elif _in_type_comment(names.text, offset):
+            return True
+    return False
+
+
+def _names_in(replacement: str) -> set[str]:
+    try:
+        tree = ast.parse(replacement.strip())
+    except SyntaxError:  # a keyword or a fragment of a list holds no name of a module
+        return set()
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _is_read_by_name(path: tuple[ast.AST, ...], node: ast.Constant) -> bool:
+    """Tell whether a string is an annotation, or the code of `eval`, `exec` or `cast`."""
+    for inner, outer in zip(reversed(path), reversed(path[:-1]), strict=False):
+        if inner in (getattr(outer, "annotation", None), getattr(outer, "returns", None)):
+            return True
+        if isinstance(outer, ast.Call):
+            called = getattr(outer.func, "id", getattr(outer.func, "attr", ""))
+            return called in ("eval", "exec", "cast", "TypeVar", "ForwardRef")
+        if isinstance(outer, ast.stmt):
+            return False
+    return False
+
+
+def _in_type_comment(text: str, offset: int) -> bool:
+    line = text[line_start(text, offset) : offset]
+    return re.search(r"#\s*type:", line) is not None
+
+
+def statement_removal(names: Names, statement: ast.stmt) -> Edit:
+    """Return the edit that takes out a simple statement, with its line where it stands alone.
+
+    A statement that is all of its block becomes `pass`. A comment on its line stays.
+    """
+    text = names.text
+    start, end = names.start(statement), names.end(statement)
+    block, holder = _block_of(names, statement)
+    if len(block) == 1 and not isinstance(holder, ast.Module):
+        return Edit(Span(start, end), "pass")
+    line, after = line_start(text, start), next_line(text, end)
+    before_it, behind_it = text[line:start], text[end:after]
+    following = re.match(r"[ \t\f]*;[ \t\f]*", behind_it)
+    if following and behind_it[following.end() :].strip() and behind_it[following.end()] != "#":
+        return Edit(Span(start, end + following.end()), "")
+    if before_it.strip(" \t\f\ufeff"):  # something stands before it on the line: `a; b`
+        separator = re.search(r"[ \t\f]*;[ \t\f]*$", before_it)
+        begin = start - len(separator.group()) if separator else start
+        return Edit(Span(begin, end + (following.end() if following else 0)), "")
+    if behind_it.strip(" \t\f;\r\n"):  # a comment
+        gap = re.match(r"[ \t\f;]*", behind_it)
+        return Edit(Span(start, end + (gap.end() if gap else 0)), "")
+    return Edit(Span(line, after), "")
+
+
+def _block_of(names: Names, statement: ast.stmt) -> tuple[list[ast.stmt], ast.AST]:
+    """Return the list of statements that `statement` is in, and the node that holds it."""
+    for node in reversed(names.place_at(names.start(statement)).path):
+        for part in ("body", "orelse", "finalbody"):
+            block = getattr(node, part, None)
+            if isinstance(block, list) and statement in block:
+                return block, node
+    return [statement], names.tree
+
+
+def _without_aliases(
+    names: Names, statement: ast.Import | ast.ImportFrom, gone: set[int]
+) -> list[Edit]:
+    """Return the edits that take the aliases in `gone` out of a list that keeps others."""
+    text = names.text
+    edits = []
+    aliases = statement.names
+    last_kept = max(i for i, alias in enumerate(aliases) if id(alias) not in gone)
+    for index, alias in enumerate(aliases):
+        if id(alias) not in gone:
+            continue
+        start, end = names.start(alias), names.end(alias)
+        if index > last_kept:
+            # From behind the one before it; a trailing comma after the last one stays.
+            begin = names.end(aliases[index - 1])
+            if "#" in text[begin:start]:
+                begin = start
+                end = _past_comma(text, end)
+            edits.append(Edit(Span(begin, end), ""))
+            continue
+        following = names.start(aliases[index + 1])
+        comma = _past_comma(text, end)
+        between = text[comma:following]
+        if not re.search(r"[\r\n]", between):
+            edits.append(Edit(Span(start, following), ""))
+        elif "#" in between:
+            if not text[line_start(text, start) : start].strip():
+                comma += len(between) - len(between.lstrip(" \t"))
+            edits.append(Edit(Span(start, comma), ""))
+        elif "\\" in between:
+            edits.append(Edit(Span(start, following), ""))
+        elif text[line_start(text, start) : start].strip():
+            # Others stand before it on the line, and the next one on a line of its own.
+            begin = len(text[:start].rstrip(" \t"))
+            edits.append(Edit(Span(begin, comma), ""))
+        else:
+            edits.append(Edit(Span(start, following), ""))
+    return edits
+
+
+def _past_comma(text: str, end: int) -> int:
+    found = re.compile(r"\s*,").match(text, end)
+    return found.end() if found else end
