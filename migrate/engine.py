@@ -293,7 +293,8 @@ def _device_edit(device: DeviceCall, names: Names) -> Edit | None:
     between = names.text[inner:dot]
     if "#" in between or "#" in names.text[attribute:end]:
         return None
-    start = inner + len(between.rstrip()) if between.strip() else inner
+    kept = between.rstrip(" \t\r\n\\")  # a closing parenthesis, if anything
+    start = inner + len(kept)
     return Edit(Span(start, end), "")
 
 

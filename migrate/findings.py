@@ -87,7 +87,9 @@ def import_findings(file: File, rules: RuleSet, *, is_init: bool) -> Iterator[Fi
         if found is not None
         for binding in found[0]
     }
-    for _, place in (found for word in rules.words for found in names.places_of(word)):
+    places = [place for word in rules.words for _, place in names.places_of(word)]
+    # `NLLLoss as NLLLoss` is one import in two words.
+    for place in {id(place.node): place for place in places}.values():
         alias, statement = place.node, place.parent()
         if not isinstance(alias, ast.alias) or not isinstance(statement, ast.ImportFrom):
             continue

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from migrate.holders import (
     Holder,
+    inner_scope_of,
     owner_of,
     related_classes,
     uses_of_attribute,
@@ -24,7 +25,7 @@ from migrate.match import Refusal, Site
 from migrate.operands import is_pure
 from migrate.places import Place
 from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names
-from migrate.scopes import Scope
+from migrate.scopes import FUNCTIONS, Scope
 
 #: What moves a module to a device in torch; a Cell has none of them and needs none.
 DEVICE_METHODS = frozenset({"cuda", "cpu", "to"})
@@ -138,15 +139,17 @@ class _Follower:
         self.by_call = {id(site.call): site for site in self.sites}
         self.flow = Flow()
         self.escaped: list[Site] = []
+        self.primary: dict[Holder, None] = {}
+        self.visited: set[tuple[Holder, tuple[int, ...]]] = set()
         self.classified: set[int] = set()
 
     def run(self) -> Flow:
-        holders: dict[Holder, None] = {}
         for site in self.sites:
             place = self._past_chain(site)
             if place is not None:
-                holders.update(dict.fromkeys(self._bound_to(site, place)))
-        for holder in holders:
+                self._follow((site,), place, proven=True, fresh=True)
+        while self.primary:
+            holder = self.primary.popitem()[0]
             self._read_holder(holder)
         self._read_unknown_calls()
         return self.flow
@@ -173,10 +176,6 @@ class _Follower:
                 return None
             place = place.up(2)
             self.flow.device_calls.append(DeviceCall((site,), call, place))
-        parent = place.parent()
-        if isinstance(parent, ast.Call) and parent.func is place.node:
-            self._read_call((site,), place.up(), at_once=True, proven=True)
-            return None
         return place
 
     def _not_a_device(self, method: str, call: ast.Call, scope: Scope) -> Refusal | None:
@@ -205,32 +204,168 @@ class _Follower:
             return Refusal("side-effect", f"the argument of `.{method}(…)` would not be evaluated")
         return None
 
-    def _bound_to(self, site: Site, place: Place) -> Iterator[Holder]:
-        """Yield what the value at `place` is bound to; mark the site as escaped otherwise."""
+    # -- from a value on -------------------------------------------------------------------------
+
+    def _follow(
+        self,
+        group: tuple[Site, ...],
+        place: Place,
+        *,
+        proven: bool,
+        fresh: bool = False,
+        origin: Holder | None = None,
+    ) -> None:
+        """Look at what is done with the value at `place`, and follow it from there.
+
+        Parameters
+        ----------
+        group : tuple of Site
+            The constructors whose instance it may be.
+        proven : bool
+            Whether it is one of them for certain.
+        fresh : bool
+            Whether it is the constructor itself, so that what it is bound to can be told by the
+            values of that name.
+        origin : Holder or None
+            The name it was read from: binding it to that name again tells nothing new.
+        """
         node, parent = place.node, place.parent()
-        while isinstance(parent, ast.IfExp) and node is not parent.test:
-            place = place.up()
-            node, parent = place.node, place.parent()
-        targets: list[ast.expr] = []
-        if isinstance(parent, ast.Assign) and node is parent.value:
-            targets = parent.targets
-        elif isinstance(parent, (ast.AnnAssign, ast.NamedExpr)) and node is parent.value:
-            targets = [parent.target]
+        up = place.up()
+        if isinstance(node, ast.JoinedStr):
+            self._read_fstring(group, node, origin)
+        elif isinstance(parent, ast.Call) and parent.func is node:
+            self._read_call(group, up, at_once=fresh and proven, proven=proven)
+        elif isinstance(parent, ast.Attribute):
+            self._read_attribute(group, place, parent, proven=proven, fresh=fresh, origin=origin)
+        elif isinstance(parent, ast.BoolOp) or (
+            isinstance(parent, ast.IfExp) and node is not parent.test
+        ):
+            self._follow(group, up, proven=False, fresh=fresh, origin=origin)
+        elif isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+            targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
+            self._bind(group, targets, place, fresh=fresh, origin=origin)
             if isinstance(parent, ast.NamedExpr):
-                self.escaped.append(site)
-        elif isinstance(parent, ast.Tuple) and isinstance(assign := place.parent(2), ast.Assign):
-            index = parent.elts.index(node)  # type: ignore[arg-type]
-            for target in assign.targets:
-                if isinstance(target, ast.Tuple) and len(target.elts) == len(parent.elts):
-                    targets.append(target.elts[index])
-        found = 0
+                self._follow(group, up, proven=proven, fresh=fresh, origin=origin)
+        elif isinstance(parent, (ast.Tuple, ast.List)):
+            self._follow_element(group, place, parent, fresh=fresh, origin=origin)
+        elif isinstance(parent, ast.Return):
+            self.escaped.extend(group)
+            self._follow_return(group, place)
+        elif isinstance(parent, (ast.Call, ast.keyword)):
+            self.escaped.extend(group)
+            self._follow_argument(group, place)
+        elif not isinstance(parent, (ast.Expr, ast.Compare, ast.Delete)):
+            self.escaped.extend(group)
+
+    def _bind(
+        self,
+        group: tuple[Site, ...],
+        targets: Sequence[ast.expr],
+        place: Place,
+        *,
+        fresh: bool,
+        origin: Holder | None,
+    ) -> None:
         scope = self.names.scope_of(place)
         for target in targets:
-            for holder in self._holders(target, scope, place):
-                found += 1
-                yield holder
-        if not found or found < len(targets):
-            self.escaped.append(site)
+            holders = list(self._holders(target, scope, place))
+            if not holders:
+                self.escaped.extend(group)
+            for holder in holders:
+                if fresh:
+                    self.primary[holder] = None
+                elif holder != origin:
+                    self._read_derived(holder, group)
+
+    def _follow_element(
+        self,
+        group: tuple[Site, ...],
+        place: Place,
+        sequence: ast.Tuple | ast.List,
+        *,
+        fresh: bool,
+        origin: Holder | None,
+    ) -> None:
+        """Follow a value in a literal sequence that is unpacked, or looped over."""
+        outer = place.parent(2)
+        index = sequence.elts.index(place.node)  # type: ignore[arg-type]
+        if isinstance(outer, ast.Assign) and sequence is outer.value:
+            for target in outer.targets:
+                if (
+                    isinstance(target, (ast.Tuple, ast.List))
+                    and len(target.elts) == len(sequence.elts)
+                    and not any(isinstance(e, ast.Starred) for e in target.elts)
+                ):
+                    self._bind(group, [target.elts[index]], place, fresh=fresh, origin=origin)
+                else:
+                    self.escaped.extend(group)
+            return
+        self.escaped.extend(group)
+        if isinstance(outer, (ast.For, ast.AsyncFor)) and sequence is outer.iter:
+            self._bind(group, [outer.target], place, fresh=False, origin=origin)
+
+    def _follow_return(self, group: tuple[Site, ...], place: Place) -> None:
+        """Follow what a function of this file returns to its calls."""
+        function = _function_around(place)
+        if function is None or isinstance(function[1], ast.ClassDef):
+            return
+        scope = self.names.scope_of(
+            Place((*place.path[: place.path.index(function[0])], function[0]))
+        )
+        bound = self.names.bindings_of(function[0].name, scope)
+        if bound is None:
+            return
+        key = Holder(function[0].name, scope=bound[1])
+        if self._is_visited(key, group):
+            return
+        for use, _ in uses_of_name(self.names, bound[1], function[0].name):
+            parent = use.parent()
+            if isinstance(parent, ast.Call) and parent.func is use.node:
+                self._follow(group, use.up(), proven=False)
+
+    def _follow_argument(self, group: tuple[Site, ...], place: Place) -> None:
+        """Follow an argument into a function or class of this file."""
+        keyword = place.parent() if isinstance(place.parent(), ast.keyword) else None
+        call = place.parent(2 if keyword is not None else 1)
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            return
+        bound = self.names.bindings_of(call.func.id, self.names.scope_of(place))
+        for binding in bound[0] if bound is not None else ():
+            function = _entered(binding.statement)
+            if function is None:
+                continue
+            parameters = [*function.args.posonlyargs, *function.args.args]
+            if isinstance(binding.statement, ast.ClassDef):
+                parameters = parameters[1:]
+            name = keyword.arg if isinstance(keyword, ast.keyword) else None
+            if keyword is None:
+                index = call.args.index(place.node)  # type: ignore[arg-type]
+                name = parameters[index].arg if index < len(parameters) else None
+            if name is not None:
+                scope = inner_scope_of(self.names, function)
+                if name in scope.bindings:
+                    self._read_derived(Holder(name, scope=scope), group)
+
+    def _is_visited(self, holder: Holder, group: tuple[Site, ...]) -> bool:
+        key = (holder, tuple(id(site) for site in group))
+        if key in self.visited:
+            return True
+        self.visited.add(key)
+        return False
+
+    def _read_derived(self, holder: Holder, group: tuple[Site, ...]) -> None:
+        """Read the uses of a name that may hold the instance, among other things."""
+        if self._is_visited(holder, group):
+            return
+        for place, _ in self._uses_of(holder):
+            self._follow(group, place, proven=False, origin=holder)
+
+    def _uses_of(self, holder: Holder) -> Iterator[tuple[Place, bool]]:
+        if holder.scope is not None:
+            return uses_of_name(self.names, holder.scope, holder.name)
+        assert holder.owner is not None
+        related = related_classes(self.names, holder.owner)
+        return uses_of_attribute(self.names, holder.name, related)
 
     def _holders(self, target: ast.expr, scope: Scope, place: Place) -> Iterator[Holder]:
         if isinstance(target, ast.Name):
@@ -250,26 +385,24 @@ class _Follower:
     def _read_holder(self, holder: Holder) -> None:
         if holder.scope is not None:
             values, pure = values_of_name(self.names, holder.scope, holder.name)
-            uses = uses_of_name(self.names, holder.scope, holder.name)
         else:
             assert holder.owner is not None
             related = related_classes(self.names, holder.owner)
             values, pure = values_of_attribute(self.names, holder.name, related)
-            uses = uses_of_attribute(self.names, holder.name, related)
         sites: dict[int, Site] = {}
         for value in values:
             pure = self._collect(value, holder, sites) and pure
         group = tuple(sites.values())
-        if not group:
+        if not group or self._is_visited(holder, group):
             return
-        for place, proven in uses:
-            self._read_use(holder, group, place, proven=pure and proven)
+        for place, proven in self._uses_of(holder):
+            self._follow(group, place, proven=pure and proven, origin=holder)
 
     def _collect(self, value: ast.expr, holder: Holder, sites: dict[int, Site]) -> bool:
         """Add the constructors in `value` to `sites`; tell whether it can be nothing else."""
-        if isinstance(value, ast.IfExp):
-            both = (value.body, value.orelse)
-            found = [self._collect(part, holder, sites) for part in both]  # each adds to sites
+        if isinstance(value, (ast.IfExp, ast.BoolOp)):
+            parts = value.values if isinstance(value, ast.BoolOp) else [value.body, value.orelse]
+            found = [self._collect(part, holder, sites) for part in parts]  # each adds to sites
             return all(found)
         while (
             isinstance(value, ast.Call)
@@ -291,51 +424,60 @@ class _Follower:
 
     # -- one use ---------------------------------------------------------------------------------
 
-    def _read_use(
-        self, holder: Holder, group: tuple[Site, ...], place: Place, *, proven: bool
-    ) -> None:
-        parent = place.parent()
-        if isinstance(parent, ast.Call) and parent.func is place.node:
-            self._read_call(group, place.up(), at_once=False, proven=proven)
-        elif isinstance(parent, ast.Attribute):
-            self._read_attribute(holder, group, place, parent, proven=proven)
-        else:
-            self.escaped.extend(group)
-
     def _read_attribute(
         self,
-        holder: Holder,
         group: tuple[Site, ...],
         place: Place,
         attribute: ast.Attribute,
         *,
         proven: bool,
+        fresh: bool,
+        origin: Holder | None,
     ) -> None:
         if attribute.attr not in MODULE_ATTRIBUTES or not isinstance(attribute.ctx, ast.Load):
             return
+        # Of a fresh instance in a choice, `(a or nn.NLLLoss()).cuda()`, the chain is at fault.
+        code = "chained-call" if fresh else "instance-attribute"
         line = attribute.lineno
         call = place.parent(2)
         called = isinstance(call, ast.Call) and call.func is attribute
         if not called or attribute.attr not in DEVICE_METHODS:
-            reason = f"line {line} uses `.{attribute.attr}` of the instance"
-            self._refuse(group, "instance-attribute", reason)
+            self._refuse(group, code, f"line {line} uses `.{attribute.attr}` of the instance")
             return
         assert isinstance(call, ast.Call)
         scope = self.names.scope_of(place)
         refusal = self._not_a_device(attribute.attr, call, scope)
         if refusal is not None:
-            self._refuse(group, "instance-attribute", f"line {line}: {refusal.reason}")
+            self._refuse(group, code, f"line {line}: {refusal.reason}")
         elif not proven:
             what = f"line {line} calls `.{attribute.attr}()` on what may also be something else"
-            self._refuse(group, "instance-attribute", what)
+            self._refuse(group, code, what)
         else:
             moved = place.up(2)
-            statement = self._whole_statement(holder, moved)
+            statement = self._whole_statement(moved)
             self.flow.device_calls.append(DeviceCall(group, call, moved, statement))
             if statement is None:
-                self._read_use(holder, group, moved, proven=proven)
+                self._follow(group, moved, proven=proven, origin=origin)
 
-    def _whole_statement(self, holder: Holder, place: Place) -> ast.stmt | None:
+    def _read_fstring(
+        self, group: tuple[Site, ...], string: ast.JoinedStr, origin: Holder | None
+    ) -> None:
+        """Hand over where an f-string, which cannot be edited, does more than a plain call."""
+        name = origin.name if origin is not None else ""
+        for node in ast.walk(string):
+            if not isinstance(node, (ast.Call, ast.Attribute)):
+                continue
+            receiver = node.func if isinstance(node, ast.Call) else node.value
+            if name not in (getattr(receiver, "id", None), getattr(receiver, "attr", None)):
+                continue
+            if isinstance(node, ast.Call) and node.keywords:
+                reason = f"the f-string in line {string.lineno} calls it with keywords"
+                self._refuse(group, "keyword-call", reason)
+            elif isinstance(node, ast.Attribute) and node.attr in MODULE_ATTRIBUTES:
+                reason = f"the f-string in line {string.lineno} uses `.{node.attr}` of it"
+                self._refuse(group, "instance-attribute", reason)
+
+    def _whole_statement(self, place: Place) -> ast.stmt | None:
         """Return the statement that does nothing but move the instance, if this is one."""
         parent = place.parent()
         if isinstance(parent, ast.Expr):
@@ -403,3 +545,24 @@ class _Follower:
             values = [b.value for b in bound[0]] if bound else [None]
             return any(not isinstance(v, ast.Call) or self._is_unknown(v, place) for v in values)
         return bool(meanings & {UNKNOWN, STAR, UNBOUND})
+
+
+def _function_around(
+    place: Place,
+) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.AST] | None:
+    """Return the innermost function that `place` is in, and what that stands in."""
+    for outer, inner in zip(reversed(place.path[:-1]), reversed(place.path), strict=False):
+        if isinstance(inner, FUNCTIONS):
+            return inner, outer
+    return None
+
+
+def _entered(statement: ast.stmt | None) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the function that a call of a function or class enters."""
+    if isinstance(statement, FUNCTIONS):
+        return statement
+    if isinstance(statement, ast.ClassDef):
+        for node in statement.body:
+            if isinstance(node, FUNCTIONS) and node.name == "__init__":
+                return node
+    return None

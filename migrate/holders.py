@@ -31,7 +31,9 @@ def uses_of_name(names: Names, scope: Scope, name: str) -> Iterator[tuple[Place,
     """Yield where the name of `scope` is read, within it or in a function inside it."""
     for _, place in _occurrences(names, scope, name):
         node = place.node
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        if isinstance(node, ast.JoinedStr) and _holds(node, name):
+            yield place, True
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             bound = names.bindings_of(name, names.scope_of(place))
             if bound is not None and bound[1] is scope:
                 yield place, True
@@ -68,16 +70,27 @@ def values_of_attribute(
             if isinstance(parent, ast.Call) and _called_name(parent) == "setattr":
                 pure = False
     for owner in related:
-        scope = names.scope_of(Place((*_path_to(names, owner), owner.body[0])))
+        scope = inner_scope_of(names, owner)
         for binding in scope.bindings.get(name, ()):
             pure = pure and binding.value is not None
             values += [binding.value] if binding.value is not None else []
     return values, pure
 
 
-def _path_to(names: Names, node: ast.ClassDef) -> tuple[ast.AST, ...]:
+def inner_scope_of(
+    names: Names, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+) -> Scope:
+    """Return the scope that a class or function of the file opens."""
     path = names.place_at(names.start(node)).path
-    return path[: path.index(node) + 1] if node in path else (names.tree, node)
+    return names.scope_of(Place((*path[: path.index(node) + 1], node.body[0])))
+
+
+def _holds(string: ast.JoinedStr, name: str) -> bool:
+    """Tell whether an f-string, in which positions cannot be trusted, reads a name."""
+    return any(
+        name in (getattr(node, "id", None), getattr(node, "attr", None))
+        for node in ast.walk(string)
+    )
 
 
 def uses_of_attribute(
@@ -86,7 +99,11 @@ def uses_of_attribute(
     """Yield where an attribute of that name is read, and whether it is surely of these classes."""
     for _, place in names.places_of(name):
         node = place.node
-        if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Load):
+        if isinstance(node, ast.JoinedStr) and _holds(node, name):
+            yield place, True
+        elif (
+            isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Load)
+        ):
             owner = owner_of(node, place)
             if owner is None or owner in related:
                 yield place, owner is not None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from migrate.lines import line_end, line_start, next_line
 from migrate.model import Edit, Span
-from migrate.resolve import NONE, STAR, UNBOUND, Names
+from migrate.resolve import STAR, UNBOUND, Names
 
 if TYPE_CHECKING:
     from migrate.match import Site
@@ -74,7 +74,7 @@ def reference(names: Names, sites: Sequence[Site]) -> Reference | None:
     if all(any(_covers(path, site.rule.target) for path in found) for site in sites):
         return Reference(found)
     for spelling in _SPELLINGS:
-        taken = {NONE, UNBOUND, STAR, _ROOT}
+        taken = {UNBOUND, STAR, _ROOT}
         if all(names.lookup(spelling, site.scope) <= taken for site in sites) and not (
             names.lookup(spelling, names.module) - taken
         ):
@@ -182,6 +182,9 @@ def _above(names: Names, node: ast.stmt, text: str) -> Edit:
     """Put `text` above a statement and the comment that stands directly on it."""
     decorators = getattr(node, "decorator_list", None) or [node]
     start = line_start(names.text, names.start(decorators[0]))
+    if names.text[start : names.start(decorators[0])].strip():
+        # Behind a docstring or a `__future__` import on the same line.
+        return _below(names, node, line_end(names.text) + text)
     while start:
         above = line_start(names.text, start - 1 - names.text.endswith("\r\n", 0, start))
         line = names.text[above:start]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterable, Sequence
 
-from migrate.lines import line_start, next_line
+from migrate.lines import line_end, line_start, next_line
 from migrate.model import Edit, Span
 from migrate.resolve import Names
 from migrate.scopes import Binding, Scope
@@ -34,8 +35,8 @@ def removals(
         if found is not None:
             holders[name, id(found[1])] = (name, found[1], found[0])
     for name, holder, bindings in holders.values():
-        if keep_module and holder is names.module:
-            continue
+        if holder.is_class or (keep_module and holder is names.module):
+            continue  # an attribute of the class or the package, which others may read
         if not all(_is_removable(names, binding, name) for binding in bindings):
             continue
         if _is_used(names, name, holder, edits):
@@ -118,12 +119,22 @@ def _is_used(names: Names, name: str, holder: Scope, edits: Sequence[Edit]) -> b
             if isinstance(node.value, str) and _is_read_by_name(place.path, node):
                 return True
         elif isinstance(node, ast.Name) and node.id == name:
-            found = names.bindings_of(name, names.scope_of(place))
-            if found is not None and found[1] is holder:
+            # Where it is bound once more, a class body may do so for itself.
+            stored = isinstance(node.ctx, ast.Store)
+            if not stored and _reads(names, name, names.scope_of(place), holder):
                 return True
         elif _in_type_comment(names.text, offset):
             return True
     return False
+
+
+def _reads(names: Names, name: str, scope: Scope, holder: Scope) -> bool:
+    found = names.bindings_of(name, scope)
+    if found is None or found[1] is holder:
+        return found is not None
+    # In `nn = nn` of a class body the right side is the outer name.
+    outer = found[1].parent
+    return found[1].is_class and outer is not None and _reads(names, name, outer, holder)
 
 
 def _names_in(replacement: str) -> set[str]:
@@ -142,6 +153,11 @@ def _is_read_by_name(path: tuple[ast.AST, ...], node: ast.Constant) -> bool:
         if isinstance(outer, ast.Call):
             called = getattr(outer.func, "id", getattr(outer.func, "attr", ""))
             return called in ("eval", "exec", "cast", "TypeVar", "ForwardRef")
+        if isinstance(outer, ast.Subscript) and inner is outer.slice:
+            # `Optional["torch.Tensor"]`, and not `modules["torch"]`
+            generic = getattr(outer.value, "id", getattr(outer.value, "attr", ""))
+            if generic[:1].isupper() or generic in ("dict", "list", "set", "tuple", "type"):
+                return True
         if isinstance(outer, ast.stmt):
             return False
     return False
@@ -159,6 +175,13 @@ def statement_removal(names: Names, statement: ast.stmt) -> Edit:
     """
     text = names.text
     start, end = names.start(statement), names.end(statement)
+    comments = _comments_in(text[start:end])
+    if comments:
+        indent = text[line_start(text, start) : start]
+        lines = f"{line_end(text)}{indent}".join(comments)
+        block, holder = _block_of(names, statement)
+        alone = len(block) == 1 and not isinstance(holder, ast.Module)
+        return Edit(Span(start, end), f"{lines}{line_end(text)}{indent}pass" if alone else lines)
     block, holder = _block_of(names, statement)
     if len(block) == 1 and not isinstance(holder, ast.Module):
         return Edit(Span(start, end), "pass")
@@ -175,6 +198,15 @@ def statement_removal(names: Names, statement: ast.stmt) -> Edit:
         gap = re.match(r"[ \t\f;]*", behind_it)
         return Edit(Span(start, end + (gap.end() if gap else 0)), "")
     return Edit(Span(line, after), "")
+
+
+def _comments_in(statement: str) -> list[str]:
+    """Return the comments within a statement that spans several lines."""
+    if "#" not in statement:
+        return []
+    lines = iter(statement.splitlines(keepends=True))
+    tokens = tokenize.generate_tokens(lambda: next(lines, ""))
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
 
 
 def _block_of(names: Names, statement: ast.stmt) -> tuple[list[ast.stmt], ast.AST]:
@@ -199,31 +231,28 @@ def _without_aliases(
         if id(alias) not in gone:
             continue
         start, end = names.start(alias), names.end(alias)
-        if index > last_kept:
+        comma = _past_comma(text, end)
+        line, below = line_start(text, start), next_line(text, comma)
+        rest = text[comma:below]
+        alone = not text[line:start].strip()
+        if alone and rest.lstrip().startswith("#"):
+            # Its comment stays, in its place.
+            span = Span(start, comma + len(rest) - len(rest.lstrip(" \t")))
+        elif alone and not rest.strip() and line > names.start(statement):
+            span = Span(line, below)
+        elif index > last_kept:
             # From behind the one before it; a trailing comma after the last one stays.
             begin = names.end(aliases[index - 1])
-            if "#" in text[begin:start]:
-                begin = start
-                end = _past_comma(text, end)
-            edits.append(Edit(Span(begin, end), ""))
-            continue
-        following = names.start(aliases[index + 1])
-        comma = _past_comma(text, end)
-        between = text[comma:following]
-        if not re.search(r"[\r\n]", between):
-            edits.append(Edit(Span(start, following), ""))
-        elif "#" in between:
-            if not text[line_start(text, start) : start].strip():
-                comma += len(between) - len(between.lstrip(" \t"))
-            edits.append(Edit(Span(start, comma), ""))
-        elif "\\" in between:
-            edits.append(Edit(Span(start, following), ""))
-        elif text[line_start(text, start) : start].strip():
-            # Others stand before it on the line, and the next one on a line of its own.
-            begin = len(text[:start].rstrip(" \t"))
-            edits.append(Edit(Span(begin, comma), ""))
+            span = Span(begin, end) if "#" not in text[begin:start] else Span(start, comma)
         else:
-            edits.append(Edit(Span(start, following), ""))
+            following = names.start(aliases[index + 1])
+            between = text[comma:following]
+            if "#" in between or ("\\" not in between and re.search(r"[\r\n]", between)):
+                # Others stand before it on the line, and the next one on a line of its own.
+                span = Span(len(text[:start].rstrip(" \t")) if not alone else start, comma)
+            else:
+                span = Span(start, following)
+        edits.append(Edit(span, ""))
     return edits
 
 

@@ -129,7 +129,7 @@ class ScopeReader:
                 if isinstance(node, ast.match_case):
                     self._bind_pattern(scope, node.pattern)
                 stack.extend(reversed(node.body))
-            if self._has_walrus and isinstance(node, ast.stmt):
+            if self._has_walrus and isinstance(node, (ast.stmt, ast.match_case)):
                 self._bind_walruses(scope, node)
 
     def _read_block(self, scope: Scope, node: ast.stmt, stack: list[ast.AST]) -> None:
@@ -191,7 +191,7 @@ class ScopeReader:
             if isinstance(name, str):
                 scope.bind(name, Binding("unknown", pattern.lineno))
 
-    def _bind_walruses(self, scope: Scope, statement: ast.stmt) -> None:
+    def _bind_walruses(self, scope: Scope, statement: ast.stmt | ast.match_case) -> None:
         # A walrus in a comprehension binds in the function around it, so the walk enters those;
         # blocks are read as statements of their own.
         stack = [
@@ -201,7 +201,12 @@ class ScopeReader:
             node = stack.pop()
             if isinstance(node, ast.NamedExpr):
                 scope.bind(node.target.id, Binding("value", node.lineno, value=node.value))
-            if not isinstance(node, ast.Lambda):
+            if isinstance(node, COMPREHENSIONS):
+                # Its value is read among the names of the comprehension.
+                for inner in ast.walk(node):
+                    if isinstance(inner, ast.NamedExpr):
+                        scope.bind(inner.target.id, Binding("unknown", inner.lineno))
+            elif not isinstance(node, ast.Lambda):
                 stack.extend(ast.iter_child_nodes(node))  # type: ignore[arg-type]
 
 

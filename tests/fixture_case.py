@@ -73,7 +73,9 @@ class Case:
 
     @property
     def findings(self) -> list[Reported]:
-        return [Reported(**each) for each in json.loads((self.folder / "findings.json").read_text())]
+        return [
+            Reported(**each) for each in json.loads((self.folder / "findings.json").read_text())
+        ]
 
     @property
     def refusal(self) -> tuple[list[str], str] | None:
