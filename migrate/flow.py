@@ -11,6 +11,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from migrate.attributes import (
+    COMMON_ATTRIBUTES,
+    DEVICE_METHODS,
+    MODULE_ATTRIBUTES,
+    not_a_device,
+)
 from migrate.holders import (
     Holder,
     inner_scope_of,
@@ -22,35 +28,10 @@ from migrate.holders import (
     values_of_name,
 )
 from migrate.match import Refusal, Site
-from migrate.operands import is_pure
 from migrate.places import Place
 from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names
 from migrate.scopes import FUNCTIONS, Scope
 
-#: What moves a module to a device in torch; a Cell has none of them and needs none.
-DEVICE_METHODS = frozenset({"cuda", "cpu", "to"})
-
-#: Attributes that a torch loss and its MindSpore counterpart have in common, to read and to set.
-COMMON_ATTRIBUTES = frozenset({"ignore_index", "label_smoothing", "reduction", "weight"})
-
-#: What else torch's losses have, and MindSpore's lack or mean otherwise. An attribute that is in
-#: neither set is the user's own, which a Cell holds as well.
-MODULE_ATTRIBUTES = frozenset(
-    """
-    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
-    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
-    get_submodule half ipu load_state_dict modules mtia named_buffers named_children named_modules
-    named_parameters parameters register_backward_hook register_buffer register_forward_hook
-    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
-    set_extra_state set_submodule share_memory state_dict to to_empty train type xpu zero_grad
-    """.split()  # noqa: SIM905 (a list would take a line a name)
-)
-
-_DTYPE = re.compile(
-    r"torch\.(?:b?float(?:16|32|64)?|double|half|u?int(?:8|16|32|64)?|long|short|bool|c\w+\d+)"
-)
 _KEYWORD = re.compile(r"(?<!\w)(?:input|target)\s*=(?!=)")
 
 
@@ -170,39 +151,13 @@ class _Follower:
                     reason = f"`.{attribute.attr}` is read from the new instance"
                     self._refuse([site], "chained-call", reason)
                 return None
-            refusal = self._not_a_device(attribute.attr, call, site.scope)
+            refusal = not_a_device(self.names, attribute.attr, call, site.scope)
             if refusal is not None:
                 self._refuse([site], refusal.code, refusal.reason)
                 return None
             place = place.up(2)
             self.flow.device_calls.append(DeviceCall((site,), call, place))
         return place
-
-    def _not_a_device(self, method: str, call: ast.Call, scope: Scope) -> Refusal | None:
-        """Return why a chained call does more than choose a device, or None."""
-        if method not in DEVICE_METHODS:
-            return Refusal("chained-call", f"`.{method}(…)` is called on the new instance")
-        keywords = {keyword.arg for keyword in call.keywords}
-        values = [*call.args, *(k.value for k in call.keywords if k.arg == "device")]
-        if (
-            len(call.args) > (method != "cpu")
-            or not keywords <= {"device", "non_blocking"}
-            or any(isinstance(a, ast.Starred) for a in call.args)
-            or (method == "to" and len(values) != 1)
-        ):
-            return Refusal("chained-call", f"`.{method}(…)` has arguments that are no device")
-        for value in values:
-            meanings = self.names.resolve(value, scope)
-            named = getattr(value, "attr", getattr(value, "id", ""))
-            if any(_DTYPE.fullmatch(m) for m in meanings) or named.lower().endswith("dtype"):
-                reason = f"`.{method}({ast.unparse(value)})` casts the weight"
-                return Refusal("chained-call", reason)
-        if not all(
-            is_pure(value, self.names, scope)
-            for value in [*call.args, *(k.value for k in call.keywords)]
-        ):
-            return Refusal("side-effect", f"the argument of `.{method}(…)` would not be evaluated")
-        return None
 
     # -- from a value on -------------------------------------------------------------------------
 
@@ -446,7 +401,7 @@ class _Follower:
             return
         assert isinstance(call, ast.Call)
         scope = self.names.scope_of(place)
-        refusal = self._not_a_device(attribute.attr, call, scope)
+        refusal = not_a_device(self.names, attribute.attr, call, scope)
         if refusal is not None:
             self._refuse(group, code, f"line {line}: {refusal.reason}")
         elif not proven:

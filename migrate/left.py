@@ -21,12 +21,16 @@ def torch_left(names: Names) -> tuple[str, ...]:
     if not re.search(r"\btorch\b", names.text):
         return ()
     found = {f"{module}.*" for _, module in names.module.stars if _is_torch(module)}
-    for node, scope in walk_scopes(names):
-        root: ast.expr = node
+    for name, scope in walk_scopes(names):
+        root: ast.expr = name
         while isinstance(root, ast.Attribute):
             root = root.value
         if isinstance(root, ast.Name):
-            found.update(m for m in names.resolve(node, scope) if _is_torch(m))
+            found.update(m for m in names.resolve(name, scope) if _is_torch(m))
+    if re.search(r"import_module|importorskip|__import__", names.text):
+        for node in ast.walk(names.tree):
+            if isinstance(node, ast.Call):
+                found.update(m for m in names.resolve(node, names.module) if _is_torch(m))
     return tuple(sorted(found))
 
 

@@ -64,7 +64,7 @@ class Value:
 
     @property
     def impure(self) -> bool:
-        return "log(" in self.text
+        return "(" in self.text.replace(" (", "")
 
 
 def literal(text: str, *, refused: bool = False) -> Value:
@@ -207,8 +207,8 @@ class Site:
             rest = ", ".join(SIGNATURE)
             return (
                 f"class Model_{self.number}:\n"
-                f"    def __init__(self, {rest}):\n        self.loss = {call}\n\n"
-                f"    def forward(self, x, y):\n        return self.loss({self.operands})\n\n\n"
+                f"    def __init__(self, {rest}):\n        self.loss_{self.number} = {call}\n\n"
+                f"    def forward(self, x, y):\n        return self.loss_{self.number}({self.operands})\n\n\n"
                 f"{head}    return Model_{self.number}({rest}).forward(x, y)\n"
             )
         return f"{head}    return {call}({self.operands})\n" if self.is_class else (
@@ -244,7 +244,8 @@ def _cells() -> Iterator[tuple[str, str, dict[str, Value | None], str | None]]:
         ):
             turn += 1
             yield api, "mixed", _with_others(api, list(triple), turn), None
-        for triple in product(odd_flags("p", "q"), odd_flags("q", "p"), ODD_REDUCTION):
+        odd = odd_flags("q", "p")
+        for triple in product(odd_flags("p", "q"), (None, odd[2], odd[4], odd[8]), ODD_REDUCTION):
             turn += 1
             style = (*styles, "mixed")[turn % 3]
             yield api, style, _with_others(api, list(triple), turn), None
@@ -286,7 +287,8 @@ def _with_others(api: str, triple: list[Value | None], turn: int) -> dict[str, V
     for name, value in choices.items():
         if name in APIS[api]:
             values[name] = value
-            if value is not None and value.free and _combinations(values) > _CHEAP:
+            alone = sum(bool(other and other.names) for other in values.values()) <= 2
+            if value and value.free and _combinations(values) > (_CHEAP if alone else _PLAIN):
                 values[name] = instead[name]
     return values
 

@@ -3,7 +3,7 @@
 import frameworks
 import pytest
 
-from migrate.flow import COMMON_ATTRIBUTES, DEVICE_METHODS, MODULE_ATTRIBUTES
+from migrate.attributes import COMMON_ATTRIBUTES, DEVICE_METHODS, MODULE_ATTRIBUTES
 
 LOSSES = ("CrossEntropyLoss", "NLLLoss")
 

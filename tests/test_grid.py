@@ -44,7 +44,7 @@ RUNNER = Path(__file__).with_name("grid_runner.py")
 
 #: Sites of one module. The more, the fewer times is a module's own cost paid; the names of a file
 #: are looked up in all of it, so that a file of thousands is slow.
-PER_MODULE = 150
+PER_MODULE = 50
 
 #: How the APIs come into a module: the imports, with `{}` for the last name, and how to call it.
 IMPORTS = (

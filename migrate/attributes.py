@@ -1,0 +1,62 @@
+"""What torch's losses have that MindSpore's have as well, and which calls only choose a device."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from migrate.match import Refusal
+from migrate.operands import is_pure
+from migrate.resolve import Names
+from migrate.scopes import Scope
+
+#: What moves a module to a device in torch; a Cell has none of them and needs none.
+DEVICE_METHODS = frozenset({"cuda", "cpu", "to"})
+
+#: Attributes that a torch loss and its MindSpore counterpart have in common, to read and to set.
+COMMON_ATTRIBUTES = frozenset({"ignore_index", "label_smoothing", "reduction", "weight"})
+
+#: What else torch's losses have, and MindSpore's lack or mean otherwise. An attribute that is in
+#: neither set is the user's own, which a Cell holds as well.
+MODULE_ATTRIBUTES = frozenset(
+    """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
+    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half ipu load_state_dict modules mtia named_buffers named_children named_modules
+    named_parameters parameters register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict to to_empty train type xpu zero_grad
+    """.split()  # noqa: SIM905 (a list would take a line a name)
+)
+
+_DTYPE = re.compile(
+    r"torch\.(?:b?float(?:16|32|64)?|double|half|u?int(?:8|16|32|64)?|long|short|bool|c\w+\d+)"
+)
+
+
+def not_a_device(names: Names, method: str, call: ast.Call, scope: Scope) -> Refusal | None:
+    """Return why a chained call does more than choose a device, or None."""
+    if method not in DEVICE_METHODS:
+        return Refusal("chained-call", f"`.{method}(…)` is called on the new instance")
+    keywords = {keyword.arg for keyword in call.keywords}
+    values = [*call.args, *(k.value for k in call.keywords if k.arg == "device")]
+    if (
+        len(call.args) > (method != "cpu")
+        or not keywords <= {"device", "non_blocking"}
+        or any(isinstance(a, ast.Starred) for a in call.args)
+        or (method == "to" and len(values) != 1)
+    ):
+        return Refusal("chained-call", f"`.{method}(…)` has arguments that are no device")
+    for value in values:
+        meanings = names.resolve(value, scope)
+        named = getattr(value, "attr", getattr(value, "id", ""))
+        if any(_DTYPE.fullmatch(m) for m in meanings) or named.lower().endswith("dtype"):
+            reason = f"`.{method}({ast.unparse(value)})` casts the weight"
+            return Refusal("chained-call", reason)
+    if not all(
+        is_pure(value, names, scope) for value in [*call.args, *(k.value for k in call.keywords)]
+    ):
+        return Refusal("side-effect", f"the argument of `.{method}(…)` would not be evaluated")
+    return None
