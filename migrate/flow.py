@@ -32,6 +32,9 @@ from migrate.places import Place
 from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names
 from migrate.scopes import FUNCTIONS, Scope
 
+#: The classes that torch's losses inherit from.
+_BASES = frozenset({"Module", "_Loss", "_WeightedLoss"})
+
 _KEYWORD = re.compile(r"(?<!\w)(?:input|target)\s*=(?!=)")
 
 
@@ -284,6 +287,10 @@ class _Follower:
         call = place.parent(2 if keyword is not None else 1)
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             return
+        if self._asks_for_torch(group, call, place):
+            reason = f"line {call.lineno} asks whether it is an instance of a torch class"
+            self._refuse(group, "instance-attribute", reason)
+            return
         bound = self.names.bindings_of(call.func.id, self.names.scope_of(place))
         for binding in bound[0] if bound is not None else ():
             function = _entered(binding.statement)
@@ -300,6 +307,20 @@ class _Follower:
                 scope = inner_scope_of(self.names, function)
                 if name in scope.bindings:
                     self._read_derived(Holder(name, scope=scope), group)
+
+    def _asks_for_torch(self, group: tuple[Site, ...], call: ast.Call, place: Place) -> bool:
+        """Tell whether `isinstance` is true of the value at `place`, and will not be any more."""
+        if ast.unparse(call.func) != "isinstance" or len(call.args) != 2:
+            return False
+        classes = call.args[1].elts if isinstance(call.args[1], ast.Tuple) else [call.args[1]]
+        scope = self.names.scope_of(place)
+        own = {path for site in group for path in (site.rule.source, *site.rule.aliases)}
+        return any(
+            meaning in own
+            or (meaning.startswith("torch.nn.") and meaning.rpartition(".")[2] in _BASES)
+            for each in classes
+            for meaning in self.names.resolve(each, scope)
+        )
 
     def _is_visited(self, holder: Holder, group: tuple[Site, ...]) -> bool:
         key = (holder, tuple(id(site) for site in group))

@@ -46,15 +46,15 @@ RUNNER = Path(__file__).with_name("grid_runner.py")
 #: are looked up in all of it, so that a file of thousands is slow.
 PER_MODULE = 50
 
-#: How the APIs come into a module: the imports, with `{}` for the last name, and how to call it.
+#: How an API comes into a module, and how it is called then.
 IMPORTS = (
-    ("import torch", "torch.nn.{}", "torch.nn.functional.{}"),
-    ("import torch.nn as nn\nimport torch.nn.functional as F", "nn.{}", "F.{}"),
-    ("from torch import nn", "nn.{}", "nn.functional.{}"),
-    ("import torch as th", "th.nn.modules.loss.{}", "th.nn.functional.{}"),
-    ("from {module} import {name}", "{}", "{}"),
-    ("from {module} import {name} as loss_api", "loss_api", "loss_api"),
-    ("try:\n    from {module} import {name}\nexcept ImportError:\n    {name} = None", "{}", "{}"),
+    ("import torch", "{module}.{name}"),
+    ("import {module} as F", "F.{name}"),
+    ("from torch import nn", "nn.{within}{name}"),
+    ("import torch as th", "th.nn.{within}{name}"),
+    ("from {module} import {name}", "{name}"),
+    ("from {module} import {name} as loss_api", "loss_api"),
+    ("try:\n    from {module} import {name}\nexcept ImportError:\n    {name} = None", "{name}"),
 )
 
 
@@ -100,9 +100,12 @@ def modules_of(every: Iterable[Site], prefix: str) -> list[Module]:
 
 def module_of(name: str, members: Sequence[Site], turn: int) -> Module:
     owner, _, last = members[0].api.rpartition(".")
-    header, *spelled = IMPORTS[turn % len(IMPORTS)]
-    function = spelled["functional" in owner].format(last)
-    lines = header.format(module=owner, name=last).splitlines()
+    within = "functional." if owner.endswith("functional") else ""
+    header, function = (
+        part.format(module=owner, name=last, within=within)
+        for part in IMPORTS[turn % len(IMPORTS)]
+    )
+    lines = header.splitlines()
     if members[0].way == "global":
         lines.append(f"from options import {', '.join(SIGNATURE)}")
     starts = []
