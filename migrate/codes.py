@@ -264,6 +264,13 @@ _ALL = (
         "def f(mindspore, ms, mindspore_): return F.nll_loss(x, y)",
     ),
     Code(
+        "too-many-names",
+        "The call has more free names than a proof can go through",
+        "Every combination of their values is evaluated, and none is left to chance.",
+        "compute size_average and reduce in lines of their own, and pass the two names",
+        "nn.NLLLoss(w, a if b else c, i, d if e else f, r)",
+    ),
+    Code(
         "unproven",
         "Before and after could not be shown to compute the same",
         "What is not proven is not written.",

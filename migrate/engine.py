@@ -166,7 +166,7 @@ def _proof(
     proof = prove(Pair(made.rule, before, after, call_before, call_after, made.booleans, harmless))
     if isinstance(proof, Disproof):
         case = f" ({proof.case})" if proof.case else ""
-        return Refusal("unproven", f"{proof.message}{case}")
+        return Refusal(proof.code, f"{proof.message}{case}")
     return proof
 
 

@@ -132,8 +132,11 @@ def _is_boolean_parameter(name: str, names: Names, scope: Scope) -> bool:
     for argument in [*positional, *arguments.kwonlyargs]:
         if argument.arg == name:
             default = defaults.get(name)
-            return _is_bool_annotation(argument.annotation) and (
-                default is None or is_boolean(default, names, scope)
+            builtin = names.lookup("bool", names.module) == {UNBOUND}
+            return (
+                builtin
+                and _is_bool_annotation(argument.annotation)
+                and (default is None or is_boolean(default, names, scope))
             )
     return False
 

@@ -67,10 +67,13 @@ class Disproof:
     case : str
         The values of the names, and what torch and MindSpore make of them; empty where the calls
         were not evaluated.
+    code : str
+        Of `migrate.codes`: `too-many-names` where nothing is wrong but the number of cases.
     """
 
     message: str
     case: str = ""
+    code: str = "unproven"
 
 
 @lru_cache(maxsize=4096)
@@ -132,7 +135,8 @@ def _prove(
     free = _free_names(old, new, booleans)
     count = math.prod(len(domain) for domain in free.values())
     if count > LIMIT:
-        return Disproof(f"too many free names: {count} combinations of values, {LIMIT} at most")
+        message = f"too many free names: {count} combinations of values, {LIMIT} at most"
+        return Disproof(message, code="too-many-names")
 
     cases, error = 0, 0.0
     for combination in product(*free.values()):
