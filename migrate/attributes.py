@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from migrate.match import Refusal
 from migrate.operands import is_pure
 from migrate.resolve import Names
 from migrate.scopes import Scope
+
+if TYPE_CHECKING:
+    from migrate.model import Rule
+    from migrate.places import Place
 
 #: What moves a module to a device in torch; a Cell has none of them and needs none.
 DEVICE_METHODS = frozenset({"cuda", "cpu", "to"})
@@ -60,3 +66,32 @@ def not_a_device(names: Names, method: str, call: ast.Call, scope: Scope) -> Ref
     ):
         return Refusal("side-effect", f"the argument of `.{method}(…)` would not be evaluated")
     return None
+
+
+#: The classes that torch's losses inherit from.
+_BASES = frozenset({"Module", "_Loss", "_WeightedLoss"})
+
+
+def asks_for_torch(names: Names, rules: Sequence[Rule], call: ast.Call, place: Place) -> bool:
+    """Tell whether `call` asks for a class that torch's loss has and MindSpore's has not.
+
+    Parameters
+    ----------
+    names : Names
+    rules : sequence of Rule
+        Of the instances that may be asked about.
+    call : ast.Call
+        `isinstance(criterion, nn.Module)` or any other call.
+    place : Place
+        Within the call.
+    """
+    if ast.unparse(call.func) != "isinstance" or len(call.args) != 2:
+        return False
+    classes = call.args[1].elts if isinstance(call.args[1], ast.Tuple) else [call.args[1]]
+    own = {path for rule in rules for path in (rule.source, *rule.aliases)}
+    scope = names.scope_of(place)
+    return any(
+        meaning in own or (meaning.startswith("torch.nn.") and meaning.rpartition(".")[2] in _BASES)
+        for each in classes
+        for meaning in names.resolve(each, scope)
+    )

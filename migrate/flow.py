@@ -7,7 +7,6 @@ instances take `logits, labels` where torch's take `input, target`, and have no 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,13 +14,16 @@ from migrate.attributes import (
     COMMON_ATTRIBUTES,
     DEVICE_METHODS,
     MODULE_ATTRIBUTES,
+    asks_for_torch,
     not_a_device,
 )
 from migrate.holders import (
     Holder,
-    inner_scope_of,
+    function_around,
     owner_of,
+    parameters_reached,
     related_classes,
+    unknown_keyword_calls,
     uses_of_attribute,
     uses_of_name,
     values_of_attribute,
@@ -29,13 +31,8 @@ from migrate.holders import (
 )
 from migrate.match import Refusal, Site
 from migrate.places import Place
-from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names
-from migrate.scopes import FUNCTIONS, Scope
-
-#: The classes that torch's losses inherit from.
-_BASES = frozenset({"Module", "_Loss", "_WeightedLoss"})
-
-_KEYWORD = re.compile(r"(?<!\w)(?:input|target)\s*=(?!=)")
+from migrate.resolve import Names
+from migrate.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +134,15 @@ class _Follower:
             self._read_holder(holder)
         self._read_unknown_calls()
         return self.flow
+
+    def _read_unknown_calls(self) -> None:
+        """Hand over what escapes, where a keyword call of something unknown may be its call."""
+        call = (
+            next(unknown_keyword_calls(self.names, self.classified), None) if self.escaped else None
+        )
+        if call is not None:
+            what = f"line {call.lineno} calls `{ast.unparse(call.func)}` with `input=` or `target=`"
+            self._refuse(self.escaped, "keyword-call", f"it is passed on, and {what}")
 
     def _refuse(self, sites: Sequence[Site], code: str, reason: str) -> None:
         for site in sites:
@@ -264,63 +270,25 @@ class _Follower:
 
     def _follow_return(self, group: tuple[Site, ...], place: Place) -> None:
         """Follow what a function of this file returns to its calls."""
-        function = _function_around(place)
-        if function is None or isinstance(function[1], ast.ClassDef):
+        function = function_around(self.names, place)
+        if function is None or self._is_visited(function, group):
             return
-        scope = self.names.scope_of(
-            Place((*place.path[: place.path.index(function[0])], function[0]))
-        )
-        bound = self.names.bindings_of(function[0].name, scope)
-        if bound is None:
-            return
-        key = Holder(function[0].name, scope=bound[1])
-        if self._is_visited(key, group):
-            return
-        for use, _ in uses_of_name(self.names, bound[1], function[0].name):
+        for use, _ in self._uses_of(function):
             parent = use.parent()
             if isinstance(parent, ast.Call) and parent.func is use.node:
                 self._follow(group, use.up(), proven=False)
 
     def _follow_argument(self, group: tuple[Site, ...], place: Place) -> None:
         """Follow an argument into a function or class of this file."""
-        keyword = place.parent() if isinstance(place.parent(), ast.keyword) else None
-        call = place.parent(2 if keyword is not None else 1)
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-            return
-        if self._asks_for_torch(group, call, place):
+        call = place.parent(2 if isinstance(place.parent(), ast.keyword) else 1)
+        if isinstance(call, ast.Call) and asks_for_torch(
+            self.names, [site.rule for site in group], call, place
+        ):
             reason = f"line {call.lineno} asks whether it is an instance of a torch class"
             self._refuse(group, "instance-attribute", reason)
             return
-        bound = self.names.bindings_of(call.func.id, self.names.scope_of(place))
-        for binding in bound[0] if bound is not None else ():
-            function = _entered(binding.statement)
-            if function is None:
-                continue
-            parameters = [*function.args.posonlyargs, *function.args.args]
-            if isinstance(binding.statement, ast.ClassDef):
-                parameters = parameters[1:]
-            name = keyword.arg if isinstance(keyword, ast.keyword) else None
-            if keyword is None:
-                index = call.args.index(place.node)  # type: ignore[arg-type]
-                name = parameters[index].arg if index < len(parameters) else None
-            if name is not None:
-                scope = inner_scope_of(self.names, function)
-                if name in scope.bindings:
-                    self._read_derived(Holder(name, scope=scope), group)
-
-    def _asks_for_torch(self, group: tuple[Site, ...], call: ast.Call, place: Place) -> bool:
-        """Tell whether `isinstance` is true of the value at `place`, and will not be any more."""
-        if ast.unparse(call.func) != "isinstance" or len(call.args) != 2:
-            return False
-        classes = call.args[1].elts if isinstance(call.args[1], ast.Tuple) else [call.args[1]]
-        scope = self.names.scope_of(place)
-        own = {path for site in group for path in (site.rule.source, *site.rule.aliases)}
-        return any(
-            meaning in own
-            or (meaning.startswith("torch.nn.") and meaning.rpartition(".")[2] in _BASES)
-            for each in classes
-            for meaning in self.names.resolve(each, scope)
-        )
+        for holder in parameters_reached(self.names, place):
+            self._read_derived(holder, group)
 
     def _is_visited(self, holder: Holder, group: tuple[Site, ...]) -> bool:
         key = (holder, tuple(id(site) for site in group))
@@ -487,58 +455,3 @@ class _Follower:
             self._refuse(group, "keyword-call", f"{where} {what}")
         else:
             self.flow.keyword_calls.append(InstanceCall(group, call, place, at_once))
-
-    # -- calls of things that are not known -----------------------------------------------------
-
-    def _read_unknown_calls(self) -> None:
-        """Hand over what escapes, where a keyword call of something unknown may be its call."""
-        if not self.escaped:
-            return
-        for match in _KEYWORD.finditer(self.names.text):
-            place = self.names.place_at(match.start())
-            call = place.parent()
-            if not isinstance(place.node, ast.keyword) or not isinstance(call, ast.Call):
-                continue
-            names = {keyword.arg for keyword in call.keywords}
-            two = len(call.args) + len(call.keywords) == 2
-            if id(call) in self.classified or not two or not names <= {"input", "target"}:
-                continue
-            if self._is_unknown(call.func, place):
-                reason = (
-                    f"it is passed on, and line {call.lineno} calls "
-                    f"`{ast.unparse(call.func)}` with `input=` or `target=`"
-                )
-                self._refuse(self.escaped, "keyword-call", reason)
-                return
-
-    def _is_unknown(self, function: ast.expr, place: Place) -> bool:
-        scope = self.names.scope_of(place)
-        if isinstance(function, ast.Call):
-            return bool(self.names.resolve(function.func, scope) & {UNKNOWN, STAR, UNBOUND})
-        meanings = self.names.resolve(function, scope)
-        if isinstance(function, ast.Name) and meanings == {UNKNOWN}:
-            bound = self.names.bindings_of(function.id, scope)
-            values = [b.value for b in bound[0]] if bound else [None]
-            return any(not isinstance(v, ast.Call) or self._is_unknown(v, place) for v in values)
-        return bool(meanings & {UNKNOWN, STAR, UNBOUND})
-
-
-def _function_around(
-    place: Place,
-) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.AST] | None:
-    """Return the innermost function that `place` is in, and what that stands in."""
-    for outer, inner in zip(reversed(place.path[:-1]), reversed(place.path), strict=False):
-        if isinstance(inner, FUNCTIONS):
-            return inner, outer
-    return None
-
-
-def _entered(statement: ast.stmt | None) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """Return the function that a call of a function or class enters."""
-    if isinstance(statement, FUNCTIONS):
-        return statement
-    if isinstance(statement, ast.ClassDef):
-        for node in statement.body:
-            if isinstance(node, FUNCTIONS) and node.name == "__init__":
-                return node
-    return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.places import Place
-from migrate.resolve import Names
-from migrate.scopes import Scope
+from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names
+from migrate.scopes import FUNCTIONS, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +167,90 @@ def _assigned(target: ast.Attribute, place: Place) -> ast.expr | None:
 
 def _called_name(call: ast.Call) -> str:
     return str(getattr(call.func, "id", getattr(call.func, "attr", "")))
+
+
+def function_around(names: Names, place: Place) -> Holder | None:
+    """Return the name of the innermost function that `place` is in; None for a method."""
+    for index in range(len(place.path) - 1, 0, -1):
+        function = place.path[index]
+        if isinstance(function, FUNCTIONS):
+            if isinstance(place.path[index - 1], ast.ClassDef):
+                return None
+            around = Place(place.path[: index + 1])
+            bound = names.bindings_of(function.name, names.scope_of(around))
+            return None if bound is None else Holder(function.name, scope=bound[1])
+    return None
+
+
+def parameters_reached(names: Names, place: Place) -> Iterator[Holder]:
+    """Yield the parameters, of functions and classes of the file, that an argument reaches."""
+    keyword = place.parent()
+    by_name = isinstance(keyword, ast.keyword)
+    call = place.parent(2 if by_name else 1)
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return
+    bound = names.bindings_of(call.func.id, names.scope_of(place))
+    for binding in bound[0] if bound is not None else ():
+        function = _entered(binding.statement)
+        if function is None:
+            continue
+        parameters = [*function.args.posonlyargs, *function.args.args]
+        if isinstance(binding.statement, ast.ClassDef):
+            parameters = parameters[1:]
+        if isinstance(keyword, ast.keyword):
+            name = keyword.arg
+        else:
+            index = call.args.index(place.node)  # type: ignore[arg-type]
+            name = parameters[index].arg if index < len(parameters) else None
+        scope = inner_scope_of(names, function)
+        if name is not None and name in scope.bindings:
+            yield Holder(name, scope=scope)
+
+
+def _entered(statement: ast.stmt | None) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the function that a call of a function or class enters."""
+    if isinstance(statement, FUNCTIONS):
+        return statement
+    if isinstance(statement, ast.ClassDef):
+        for node in statement.body:
+            if isinstance(node, FUNCTIONS) and node.name == "__init__":
+                return node
+    return None
+
+
+#: `input=` or `target=`, the names under which torch's losses take their operands.
+_KEYWORD = re.compile(r"(?<!\w)(?:input|target)\s*=(?!=)")
+
+
+def unknown_keyword_calls(names: Names, known: set[int]) -> Iterator[ast.Call]:
+    """Yield the calls by `input=` and `target=` of things that may be a loss.
+
+    Parameters
+    ----------
+    names : Names
+    known : set of int
+        The `id` of calls of which it is known what they call.
+    """
+    for match in _KEYWORD.finditer(names.text):
+        place = names.place_at(match.start())
+        call = place.parent()
+        if not isinstance(place.node, ast.keyword) or not isinstance(call, ast.Call):
+            continue
+        given = {keyword.arg for keyword in call.keywords}
+        two = len(call.args) + len(call.keywords) == 2
+        if not two or not given <= {"input", "target"} or id(call) in known:
+            continue
+        if _is_unknown(names, call.func, place):
+            yield call
+
+
+def _is_unknown(names: Names, function: ast.expr, place: Place) -> bool:
+    scope = names.scope_of(place)
+    if isinstance(function, ast.Call):
+        return bool(names.resolve(function.func, scope) & {UNKNOWN, STAR, UNBOUND})
+    meanings = names.resolve(function, scope)
+    if isinstance(function, ast.Name) and meanings == {UNKNOWN}:
+        bound = names.bindings_of(function.id, scope)
+        values = [b.value for b in bound[0]] if bound else [None]
+        return any(not isinstance(v, ast.Call) or _is_unknown(names, v, place) for v in values)
+    return bool(meanings & {UNKNOWN, STAR, UNBOUND})
