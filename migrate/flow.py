@@ -267,16 +267,32 @@ class _Follower:
         self.escaped.extend(group)
         if isinstance(outer, (ast.For, ast.AsyncFor)) and sequence is outer.iter:
             self._bind(group, [outer.target], place, fresh=False, origin=origin)
+        elif isinstance(outer, ast.comprehension) and isinstance(outer.target, ast.Name):
+            inner = self.names.inner_scope(place.up(3).node, self.names.scope_of(place.up(3)))
+            self._read_derived(Holder(outer.target.id, scope=inner), group)
+        elif isinstance(outer, ast.Return):
+            self._follow_return(group, place, index)
 
-    def _follow_return(self, group: tuple[Site, ...], place: Place) -> None:
-        """Follow what a function of this file returns to its calls."""
+    def _follow_return(
+        self, group: tuple[Site, ...], place: Place, index: int | None = None
+    ) -> None:
+        """Follow what a function of this file returns, perhaps in a tuple, to its calls."""
         function = function_around(self.names, place)
         if function is None or self._is_visited(function, group):
             return
         for use, _ in self._uses_of(function):
-            parent = use.parent()
-            if isinstance(parent, ast.Call) and parent.func is use.node:
-                self._follow(group, use.up(), proven=False)
+            parent, call = use.parent(), use.up()
+            is_call = isinstance(parent, ast.Call) and parent.func is use.node
+            if not is_call and function.owner is not None:
+                call = use  # a property
+            elif not is_call:
+                continue
+            if index is None:
+                self._follow(group, call, proven=False)
+            elif isinstance(assign := call.parent(), ast.Assign):
+                for target in assign.targets:
+                    if isinstance(target, (ast.Tuple, ast.List)) and index < len(target.elts):
+                        self._bind(group, [target.elts[index]], call, fresh=False, origin=None)
 
     def _follow_argument(self, group: tuple[Site, ...], place: Place) -> None:
         """Follow an argument into a function or class of this file."""
@@ -287,6 +303,12 @@ class _Follower:
             reason = f"line {call.lineno} asks whether it is an instance of a torch class"
             self._refuse(group, "instance-attribute", reason)
             return
+        if isinstance(call, ast.Call) and call.args and place.node is call.args[0]:
+            given = {keyword.arg for keyword in call.keywords}
+            function = self.names.resolve(call.func, self.names.scope_of(place))
+            if function == {"functools.partial"} and given & set(group[0].rule.source_call):
+                reason = f"line {call.lineno} binds its keywords"
+                self._refuse(group, "keyword-call", reason)
         for holder in parameters_reached(self.names, place):
             self._read_derived(holder, group)
 

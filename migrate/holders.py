@@ -170,12 +170,13 @@ def _called_name(call: ast.Call) -> str:
 
 
 def function_around(names: Names, place: Place) -> Holder | None:
-    """Return the name of the innermost function that `place` is in; None for a method."""
+    """Return the name under which the innermost function that `place` is in is called."""
     for index in range(len(place.path) - 1, 0, -1):
         function = place.path[index]
         if isinstance(function, FUNCTIONS):
-            if isinstance(place.path[index - 1], ast.ClassDef):
-                return None
+            owner = place.path[index - 1]
+            if isinstance(owner, ast.ClassDef):
+                return Holder(function.name, owner=owner)
             around = Place(place.path[: index + 1])
             bound = names.bindings_of(function.name, names.scope_of(around))
             return None if bound is None else Holder(function.name, scope=bound[1])

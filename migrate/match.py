@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrate.places import Place
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
 #: Names under which torch's modules are imported everywhere. A parameter or an unbound name that
 #: is spelled so is worth a note; any other is somebody's own object.
 _CUSTOMARY = frozenset({"nn", "F", "torch", "functional", "th"})
+
+#: What replaces an attribute that it is given by its name: setattr, mock's patch and patch.object.
+_REPLACERS = frozenset({"setattr", "patch", "object"})
+
+#: An assignment to an attribute that torch's modules have.
+_ASSIGNED = re.compile(r"\.\s*(nn|functional|modules|loss)\s*=(?!=)")
 
 _UNCALLED = "it is used here without being called"
 
@@ -110,7 +119,7 @@ def find_sites(names: Names, rules: RuleSet) -> list[Site]:
             elif isinstance(place.node, ast.alias) and place.node.asname:
                 words.add(place.node.asname)
     found = sorted(sites.values(), key=lambda site: (names.start(site.node), names.end(site.node)))
-    return _without_patched(found)
+    return _without_patched(names, found)
 
 
 def _new_names(site: Site) -> list[str]:
@@ -120,24 +129,43 @@ def _new_names(site: Site) -> list[str]:
     return []
 
 
-def _without_patched(sites: list[Site]) -> list[Site]:
+def _without_patched(names: Names, sites: list[Site]) -> list[Site]:
     """Hand over every site of an API that the file itself assigns to."""
-    patched = {s.rule.id: s for s in sites if s.refusal and s.refusal.code == "assigned-api"}
+    patched = {
+        s.rule.id: s.node.lineno for s in sites if s.refusal and s.refusal.code == "assigned-api"
+    }
+    for path, line in _assigned_modules(names):
+        patched.update(
+            (site.rule.id, line)
+            for site in sites
+            if any(p.startswith(f"{path}.") for p in (site.rule.source, *site.rule.aliases))
+        )
     return [
         site
         if site.rule.id not in patched or site.refusal
-        else Site(
-            site.rule,
-            site.place,
-            site.scope,
-            site.call,
+        else replace(
+            site,
+            arguments=(),
             refusal=Refusal(
                 "assigned-api",
-                f"line {patched[site.rule.id].node.lineno} of this file assigns to {site.rule.id}",
+                f"line {patched[site.rule.id]} of this file assigns to {site.rule.id}",
             ),
         )
         for site in sites
     ]
+
+
+def _assigned_modules(names: Names) -> Iterator[tuple[str, int]]:
+    """Yield the modules of torch that the file assigns to, such as `nn.functional = mine`."""
+    for match in _ASSIGNED.finditer(names.text):
+        node = names.place_at(match.start(1)).node
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            scope = names.scope_of(names.place_at(match.start(1)))
+            yield from (
+                (meaning, node.lineno)
+                for meaning in sorted(names.resolve(node, scope))
+                if meaning.startswith("torch.")
+            )
 
 
 def _site_at(names: Names, place: Place, word: str, rules: RuleSet) -> Site | None:
@@ -204,11 +232,11 @@ def _uncovered(
         return _refused(
             rule, place, scope, "star-import", f"`{word}` may come from a star import of this file"
         )
-    if not isinstance(root, ast.Name) or root is node or root.id not in _CUSTOMARY:
-        return None
-    if called and meanings & {UNKNOWN, UNBOUND}:
+    holder = _last_name(node.value) if isinstance(node, ast.Attribute) else ""
+    customary = isinstance(root, ast.Name) and root is not node and root.id in _CUSTOMARY
+    if called and (customary or holder in _CUSTOMARY) and meanings & {UNKNOWN, UNBOUND}:
         what = "a value that is not known here" if UNKNOWN in meanings else "not bound in this file"
-        reason = f"`{root.id}` is {what}"
+        reason = f"`{ast.unparse(root if customary else node.value)}` is {what}"  # type: ignore[union-attr]
         return _refused(rule, place, scope, "unknown-name", reason, note=True)
     return None
 
@@ -254,14 +282,17 @@ def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site |
     parent = place.parent()
     if value in rules.by_path:
         rule = rules.by_path[value]
+        if isinstance(parent, ast.Call) and _last_name(parent.func) in _REPLACERS:
+            reason = f"{rule.id} itself is replaced here"
+            return _refused(rule, place, scope, "assigned-api", reason)
         reason = f"the string '{value}' names a torch API, and what reads it is not known"
         return _refused(rule, place, scope, "string-path", reason, note=True)
-    if isinstance(parent, ast.Call) and _is_getattr(names, parent, place.node, scope):
-        for meaning in sorted(names.resolve(parent.args[0], scope)):
-            rule_or_none = rules.by_path.get(f"{meaning}.{value}")
-            if rule_or_none is not None:
-                reason = f"{rule_or_none.id} is looked up by its name"
-                return _refused(rule_or_none, place, scope, "getattr", reason)
+    if isinstance(parent, ast.Call):
+        for rule in _looked_up(names, parent, place.node, value, scope, rules):
+            if _last_name(parent.func) in _REPLACERS:
+                reason = f"{rule.id} itself is replaced here"
+                return _refused(rule, place, scope, "assigned-api", reason)
+            return _refused(rule, place, scope, "getattr", f"{rule.id} is looked up by its name")
     if not _is_annotation(place):
         return None
     try:
@@ -271,14 +302,20 @@ def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site |
     return _among(names, place, expression, rules, "reference", _UNCALLED)
 
 
-def _is_getattr(names: Names, call: ast.Call, node: ast.AST, scope: Scope) -> bool:
-    return (
-        isinstance(call.func, ast.Name)
-        and call.func.id in ("getattr", "hasattr", "setattr")
-        and names.lookup(call.func.id, scope) == {UNBOUND}
-        and len(call.args) >= 2
-        and call.args[1] is node
-    )
+def _looked_up(
+    names: Names, call: ast.Call, node: ast.AST, value: str, scope: Scope, rules: RuleSet
+) -> Iterator[Rule]:
+    """Yield the APIs that `(module, "name", …)` in a call, such as one of getattr, speaks of."""
+    for module, string in itertools.pairwise(call.args):
+        if string is node:
+            for meaning in sorted(names.resolve(module, scope)):
+                rule = rules.by_path.get(f"{meaning}.{value}")
+                if rule is not None:
+                    yield rule
+
+
+def _last_name(function: ast.expr) -> str:
+    return str(getattr(function, "id", getattr(function, "attr", "")))
 
 
 def _is_annotation(place: Place) -> bool:

@@ -12,6 +12,9 @@ from migrate.model import Edit, Span
 from migrate.resolve import Names
 from migrate.scopes import Binding, Scope
 
+#: Comments that tell a tool about the statement before them, and go with it.
+_DIRECTIVE = re.compile(r"#\s*(?:type:\s*ignore|(?:fmt|isort|mypy|pragma|pylint|pyright):)")
+
 
 def removals(
     names: Names, edits: Sequence[Edit], gone: Iterable[tuple[str, Scope]], *, keep_module: bool
@@ -180,8 +183,11 @@ def statement_removal(names: Names, statement: ast.stmt) -> Edit:
         indent = text[line_start(text, start) : start]
         lines = f"{line_end(text)}{indent}".join(comments)
         block, holder = _block_of(names, statement)
-        alone = len(block) == 1 and not isinstance(holder, ast.Module)
-        return Edit(Span(start, end), f"{lines}{line_end(text)}{indent}pass" if alone else lines)
+        if len(block) == 1 and not isinstance(holder, ast.Module):
+            lines += f"{line_end(text)}{indent}pass"
+        elif text[end : next_line(text, end)].lstrip().startswith("#"):
+            lines += f"{line_end(text)}{indent}"
+        return Edit(Span(start, end), lines)
     block, holder = _block_of(names, statement)
     if len(block) == 1 and not isinstance(holder, ast.Module):
         return Edit(Span(start, end), "pass")
@@ -194,7 +200,8 @@ def statement_removal(names: Names, statement: ast.stmt) -> Edit:
         separator = re.search(r"[ \t\f]*;[ \t\f]*$", before_it)
         begin = start - len(separator.group()) if separator else start
         return Edit(Span(begin, end + (following.end() if following else 0)), "")
-    if behind_it.strip(" \t\f;\r\n"):  # a comment
+    directive = _DIRECTIVE.match(behind_it.lstrip(" \t\f;"))
+    if behind_it.strip(" \t\f;\r\n") and not directive:  # a comment
         gap = re.match(r"[ \t\f;]*", behind_it)
         return Edit(Span(start, end + (gap.end() if gap else 0)), "")
     return Edit(Span(line, after), "")
@@ -223,37 +230,60 @@ def _without_aliases(
     names: Names, statement: ast.Import | ast.ImportFrom, gone: set[int]
 ) -> list[Edit]:
     """Return the edits that take the aliases in `gone` out of a list that keeps others."""
-    text = names.text
-    edits = []
     aliases = statement.names
-    last_kept = max(i for i, alias in enumerate(aliases) if id(alias) not in gone)
-    for index, alias in enumerate(aliases):
-        if id(alias) not in gone:
-            continue
-        start, end = names.start(alias), names.end(alias)
-        comma = _past_comma(text, end)
-        line, below = line_start(text, start), next_line(text, comma)
-        rest = text[comma:below]
-        alone = not text[line:start].strip()
-        if alone and rest.lstrip().startswith("#"):
-            # Its comment stays, in its place.
-            span = Span(start, comma + len(rest) - len(rest.lstrip(" \t")))
-        elif alone and not rest.strip() and line > names.start(statement):
-            span = Span(line, below)
-        elif index > last_kept:
-            # From behind the one before it; a trailing comma after the last one stays.
-            begin = names.end(aliases[index - 1])
-            span = Span(begin, end) if "#" not in text[begin:start] else Span(start, comma)
-        else:
-            following = names.start(aliases[index + 1])
-            between = text[comma:following]
-            if "#" in between or ("\\" not in between and re.search(r"[\r\n]", between)):
-                # Others stand before it on the line, and the next one on a line of its own.
-                span = Span(len(text[:start].rstrip(" \t")) if not alone else start, comma)
-            else:
-                span = Span(start, following)
-        edits.append(Edit(span, ""))
+    edits: list[Edit] = []
+    index = 0
+    while index < len(aliases):
+        end = index
+        while end < len(aliases) and id(aliases[end]) in gone:
+            end += 1
+        if end > index:
+            edits += _without_run(names, statement, index, end)
+        index = end + 1
     return edits
+
+
+def _without_run(
+    names: Names, statement: ast.Import | ast.ImportFrom, first: int, end: int
+) -> list[Edit]:
+    """Return the edits that take out neighbours, of which at least one alias is no part."""
+    text, aliases = names.text, statement.names
+    run = aliases[first:end]
+    start = names.start(run[0])
+    comma = _past_comma(text, names.end(run[-1]))
+    behind = text[comma : next_line(text, comma)]
+    if "#" in text[start:comma] or behind.lstrip().startswith("#"):
+        return [_around_comments(names, statement, alias) for alias in run]
+    if end == len(aliases):
+        # From behind the one before; a trailing comma, and what follows, stays.
+        begin = names.end(aliases[first - 1])
+        if "#" in text[begin:start]:
+            return [_around_comments(names, statement, alias) for alias in run]
+        return [Edit(Span(begin, names.end(run[-1])), "")]
+    following = names.start(aliases[end])
+    if "#" in text[comma:following]:
+        return [_around_comments(names, statement, alias) for alias in run]
+    beside = first > 0 and names.end(aliases[first - 1]) > line_start(text, start)
+    if beside and re.search(r"[\r\n]", text[comma:following]):
+        # Others stand before them on the line, and the next one on a line of its own.
+        return [Edit(Span(len(text[:start].rstrip(" \t")), comma), "")]
+    return [Edit(Span(start, following), "")]
+
+
+def _around_comments(
+    names: Names, statement: ast.Import | ast.ImportFrom, alias: ast.alias
+) -> Edit:
+    """Return the removal of one alias in a list with comments, each of which stays in its line."""
+    text = names.text
+    start = names.start(alias)
+    comma = _past_comma(text, names.end(alias))
+    line, below = line_start(text, start), next_line(text, comma)
+    rest = text[comma:below]
+    if text[line:start].strip():
+        return Edit(Span(len(text[:start].rstrip(" \t")), comma), "")
+    if not rest.strip() and line > names.start(statement):
+        return Edit(Span(line, below), "")
+    return Edit(Span(start, comma + len(rest) - len(rest.lstrip(" \t"))), "")
 
 
 def _past_comma(text: str, end: int) -> int:

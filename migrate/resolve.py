@@ -239,7 +239,8 @@ class Names:
                 if name in _TORCH_STARS[module]:
                     meanings.add(_TORCH_STARS[module][name])
             elif root in _FOREIGN:
-                meanings.add(f"{module}.{name}")
+                # Nobody's star import gives the framework's own name another meaning.
+                meanings.update({f"{module}.{name}"} if name != root else ())
             elif root != "torch" and root not in _HARMLESS_STARS:
                 meanings.add(STAR)
         return frozenset(meanings)

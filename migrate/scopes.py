@@ -12,6 +12,10 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (ast.Module, ast.ClassDef, ast.Lambda, *FUNCTIONS, *COMPREHENSIONS)
 
 
+#: The parts of a statement in which a walrus binds in the statement's own scope.
+_HOLD_EXPRESSIONS = (ast.expr, ast.withitem, ast.arguments, ast.keyword)
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """One thing that binds a name in a scope.
@@ -194,9 +198,7 @@ class ScopeReader:
     def _bind_walruses(self, scope: Scope, statement: ast.stmt | ast.match_case) -> None:
         # A walrus in a comprehension binds in the function around it, so the walk enters those;
         # blocks are read as statements of their own.
-        stack = [
-            c for c in ast.iter_child_nodes(statement) if isinstance(c, (ast.expr, ast.withitem))
-        ]
+        stack = [c for c in ast.iter_child_nodes(statement) if isinstance(c, _HOLD_EXPRESSIONS)]
         while stack:
             node = stack.pop()
             if isinstance(node, ast.NamedExpr):

@@ -33,6 +33,8 @@ RUNTIME: Mapping[str, tuple[Any, ...]] = {
     "n": (1, 2),
     "m": (1, 2),
     "r": ("mean", "sum", "none"),
+    # Some that torch refuses where they are in force: MindSpore must not compute with them.
+    "z": ("mean", "batchmean", None, True),
     "w": (None, "positive", "with a zero"),
     "k": (-100, -1, 1),
     "s": (0, 1, 0.1, 0.0),
@@ -129,6 +131,7 @@ ODD_REDUCTION = (
     dynamic("cfg.r", "r", "cfg.r"),
     dynamic("t['r']", "r", "t['r']"),
     dynamic("'sum' if c else 'mean'", "c"),
+    dynamic("z", "z"),
 )
 WEIGHT = (None, literal("None"), dynamic("w", "w"), logged("w"))
 IGNORE_INDEX = (
@@ -255,6 +258,7 @@ def _cells() -> Iterator[tuple[str, str, dict[str, Value | None], str | None]]:
             {"size_average": literal("False")},
             {"reduce": dynamic("q", "q")},
             {"size_average": logged("p"), "reduction": literal("'sum'")},
+            {"size_average": dynamic("p", "p"), "reduction": dynamic("z", "z")},
         )
         smoothing = LABEL_SMOOTHING if "label_smoothing" in APIS[api] else (None,)
         for given, weight, ignore, smooth in product(legacy, WEIGHT, IGNORE_INDEX, smoothing):

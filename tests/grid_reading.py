@@ -43,7 +43,8 @@ def allowed(site: Site) -> frozenset[str]:
 @cache
 def _allowed(triple: tuple[Value | None, ...]) -> frozenset[str]:
     read = _readings(triple)
-    refused = any(reduction not in REDUCTIONS for _, reduction in read)
+    spelled_out = triple[2] is not None and not triple[2].names
+    refused = spelled_out and any(reduction not in REDUCTIONS for _, reduction in read)
     impure = [i for i, value in enumerate(triple) if value and value.impure]
     folds = any(value and value.text != "None" for value in triple[:2])
     if not impure or not folds:

@@ -28,49 +28,7 @@ CASES = cases()
 POSITIVE = [case for case in CASES if case.is_positive]
 
 #: Cases, by the test that fails and their id, in which the tool is wrong, with what is wrong.
-KNOWN_BUGS: dict[tuple[str, str], str] = {
-    (
-        "migrates",
-        "nn.CrossEntropyLoss/keywords-through-a-partial-not",
-    ): "what functools.partial passes on to an instance is not seen",
-    (
-        "migrates",
-        "nn.CrossEntropyLoss/moved-by-a-method-not",
-    ): ".cuda() of what a method of the file returns is not seen",
-    (
-        "migrates",
-        "nn.CrossEntropyLoss/names-removed-from-a-continued-line",
-    ): "the backslash of a removed name stays",
-    (
-        "migrates",
-        "nn.NLLLoss/moved-in-a-comprehension-not",
-    ): ".cuda() of the variable of a comprehension is not seen",
-    (
-        "migrates",
-        "nn.NLLLoss/moved-out-of-a-tuple-not",
-    ): ".cuda() of a member of a returned tuple is not seen",
-    ("migrates", "nn.NLLLoss/names-removed-from-an-aligned-list"): "edits overlap",
-    (
-        "migrates",
-        "nn.functional.nll_loss/backslash-and-semicolons",
-    ): "the backslash of a removed name stays",
-    (
-        "second run",
-        "nn.CrossEntropyLoss/keywords-through-a-partial-not",
-    ): "what functools.partial passes on to an instance is not seen",
-    (
-        "second run",
-        "nn.CrossEntropyLoss/moved-by-a-method-not",
-    ): ".cuda() of what a method of the file returns is not seen",
-    (
-        "second run",
-        "nn.NLLLoss/moved-in-a-comprehension-not",
-    ): ".cuda() of the variable of a comprehension is not seen",
-    (
-        "second run",
-        "nn.NLLLoss/moved-out-of-a-tuple-not",
-    ): ".cuda() of a member of a returned tuple is not seen",
-}
+KNOWN_BUGS: dict[tuple[str, str], str] = {}
 
 TOLERANCE = 1e-5
 

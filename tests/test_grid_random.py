@@ -104,7 +104,7 @@ STANDING_IN = {
 
 
 def outcome(text: str, values: Mapping[str, Any], modules: Mapping[str, Any]) -> tuple[Any, str]:
-    """Execute `site` of a module; return what it gives, or that it raises, and what it evaluated."""
+    """Execute `site` of a module; return what it gives or that it raises, and its ticks."""
 
     def import_(name: str, _globals: object, _locals: object, wanted: object, _level: int) -> Any:
         root, _, rest = name.partition(".")
@@ -208,16 +208,19 @@ def laid_out(draw: st.DrawFn, call: str) -> str:
             if comments and draw(st.integers(0, 11)) == 0:
                 comment = draw(st.sampled_from(COMMENTS))
                 between = f"  {comment} {index}\n{' ' * draw(st.integers(0, 9))}"
-        if (
-            not between
-            and written[-1:].isalnum() | (written[-1:] in "'\"_")
-            and token[0] not in "(),.="
-        ):
+        words = index > 0 and _is_word(token) and (_is_word(tokens[index - 1]))
+        # LibCST cannot parse `not(a if b else c)`: a test of its own below.
+        beside = index > 0 and {token, tokens[index - 1]} & {"not", "and", "or", "if", "else", "is"}
+        if not between and (words or (beside and {token, tokens[index - 1]} & {"(", ")"})):
             between = " "
         if token[0] == "'" and draw(st.booleans()):
             token = draw(st.sampled_from(('"{}"', '"""{}"""', "u'{}'"))).format(token[1:-1])
         written += between + token
     return written
+
+
+def _is_word(token: str) -> bool:
+    return token[0].isalnum() or token[0] in "_'"
 
 
 @st.composite

@@ -34,23 +34,12 @@ LAYOUTS = {
     "semicolons": "import os; from torch.nn import {0}, {1}, {2}, {3}; import sys",
 }
 
+
 #: Layouts in which the tool is wrong, by the place of the name that stays.
-KNOWN_BUGS = {
-    *(("aligned", place) for place in (0, 1)),
-    *(("two a line", place) for place in (2, 3)),
-    *(("backslashes", place) for place in (0, 1, 2)),
-}
-
-
 @pytest.mark.parametrize("where", ["module", "function"])
 @pytest.mark.parametrize("place", range(4), ids=lambda place: f"Linear at {place}")
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_only_unused_names_go(
-    layout: str, place: int, where: str, request: pytest.FixtureRequest
-) -> None:
-    if (layout, place) in KNOWN_BUGS:
-        reason = "edits overlap, or a backslash stays, where two names go in a row"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_only_unused_names_go(layout: str, place: int, where: str) -> None:
     order = [*LOSSES[:place], "Linear", *LOSSES[place:]]
     for used in [u for n in (1, 2, 3) for u in combinations(LOSSES, n)]:
         for linear in ("Linear", "None"):
