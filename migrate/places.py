@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -51,7 +52,7 @@ def descend(path: list[ast.AST], position: tuple[int, int]) -> bool:
     # Positions inside an f-string are wrong before Python 3.12, so the way ends at the f-string.
     if isinstance(path[-1], ast.JoinedStr):
         return False
-    for child in ast.iter_child_nodes(path[-1]):
+    for child in _candidates(path[-1], position):
         if not hasattr(child, "lineno"):
             # Nodes such as `arguments` and `comprehension` have no position of their own.
             path.append(child)
@@ -64,9 +65,29 @@ def descend(path: list[ast.AST], position: tuple[int, int]) -> bool:
     return False
 
 
-def _covers(node: ast.AST, position: tuple[int, int]) -> bool:
+def _candidates(node: ast.AST, position: tuple[int, int]) -> Iterator[ast.AST]:
+    """Yield the children of `node` among which is the one that covers `position`."""
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            yield value
+        elif isinstance(value, list) and value:
+            if isinstance(value[0], ast.stmt):
+                # A module has hundreds of statements, in their order: look at one, not at all.
+                at = bisect_right(value, position, key=_start)
+                if at:
+                    yield value[at - 1]
+            else:
+                # A dict has None among its keys.
+                yield from (child for child in value if isinstance(child, ast.AST))
+
+
+def _start(node: ast.AST) -> tuple[int, int]:
     start = (node.lineno, node.col_offset)  # type: ignore[attr-defined]
     decorators = getattr(node, "decorator_list", ())
-    if decorators:
-        start = min(start, (decorators[0].lineno, decorators[0].col_offset))
-    return start <= position < (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+    return min(start, (decorators[0].lineno, decorators[0].col_offset)) if decorators else start
+
+
+def _covers(node: ast.AST, position: tuple[int, int]) -> bool:
+    end = (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+    return _start(node) <= position < end

@@ -9,7 +9,7 @@ from functools import cache
 from itertools import product
 from types import SimpleNamespace
 
-from grid import RUNTIME, TRIPLE, Site, Value
+from grid import APIS, RUNTIME, TRIPLE, Site, Value
 
 #: What torch takes for `reduction`. MindSpore does not know the last, torch's old word for 'mean'.
 REDUCTIONS = ("mean", "sum", "none", "elementwise_mean")
@@ -37,7 +37,25 @@ def allowed(site: Site) -> frozenset[str]:
     codes = _allowed(tuple(site.values.get(name) for name in TRIPLE))
     if any(value.refused for value in site.values.values()):
         return codes - {"rewritten"} | {"value-refused"}
-    return codes
+    return codes | {"side-effect"} if "rewritten" in codes and _straddles(site) else codes
+
+
+def _straddles(site: Site) -> bool:
+    """Tell whether an argument with a side effect stands between two that are folded into one.
+
+    It might change what the one behind it, or the one that moves before it, holds.
+    """
+    written = [
+        site.values.get(keyword or APIS[site.api][place])
+        for place, (keyword, _) in enumerate(site.arguments)
+    ]
+    triple = [site.values.get(name) for name in TRIPLE]
+    read = [i for i, value in enumerate(written) if value and value in triple and value.names]
+    return any(
+        value and value.impure and min(read) < i < max(read)
+        for i, value in enumerate(written)
+        if read
+    )
 
 
 @cache

@@ -103,8 +103,7 @@ def module_of(name: str, members: Sequence[Site], turn: int) -> Module:
     owner, _, last = members[0].api.rpartition(".")
     within = "functional." if owner.endswith("functional") else ""
     header, function = (
-        part.format(module=owner, name=last, within=within)
-        for part in IMPORTS[turn % len(IMPORTS)]
+        part.format(module=owner, name=last, within=within) for part in IMPORTS[turn % len(IMPORTS)]
     )
     lines = header.splitlines()
     if members[0].way == "global":
