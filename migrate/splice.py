@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from migrate.model import Edit
+from migrate.model import Edit, Span
 
 if TYPE_CHECKING:
     from migrate.resolve import Names
@@ -37,8 +39,8 @@ def differs_outside(before: Names, after: Names, edits: Sequence[Edit]) -> str:
     edit changes how its surroundings parse; so the two trees are walked side by side along the
     ways that lead to an edit.
     """
-    spans = sorted((edit.span.start, edit.span.end) for edit in edits)
-    gone = [(e.span.start, e.span.end) for e in edits if e.replacement in ("", "pass")]
+    touched = _Lines(before, [edit.span for edit in edits])
+    gone = [edit.span for edit in edits if edit.replacement in ("", "pass")]
     stack: list[tuple[ast.AST, ast.AST]] = [(before.tree, after.tree)]
     while stack:
         old, new = stack.pop()
@@ -49,10 +51,10 @@ def differs_outside(before: Names, after: Names, edits: Sequence[Edit]) -> str:
         for name, value in ast.iter_fields(old):
             other = getattr(new, name)
             if isinstance(value, ast.AST):
-                if _touched(before, value, spans):
+                if touched.meet(value):
                     stack.append((value, other))
             elif isinstance(value, list) and value and isinstance(value[0], ast.AST):
-                pairs = _paired(before, value, other, spans, gone)
+                pairs = _paired(before, value, other, touched, gone)
                 if pairs is None:
                     return f"line {getattr(old, 'lineno', 1)} would have other statements"
                 stack += pairs
@@ -61,35 +63,47 @@ def differs_outside(before: Names, after: Names, edits: Sequence[Edit]) -> str:
     return ""
 
 
+class _Lines:
+    """The lines that edits touch, to be asked about every statement of a file."""
+
+    def __init__(self, names: Names, spans: Sequence[Span]) -> None:
+        position = names.lines.position
+        lines = sorted((position(span.start)[0], position(span.end)[0]) for span in spans)
+        self._first = [first for first, _ in lines]
+        # Ends are made to rise, so that one look at the nearest start is enough.
+        self._last = list(accumulate((last for _, last in lines), max))
+
+    def meet(self, node: ast.AST) -> bool:
+        """Tell whether the lines of `node` meet those of an edit."""
+        if not isinstance(node, (ast.stmt, ast.expr, ast.keyword)):
+            return True  # such as a with item, which has no position
+        decorators = getattr(node, "decorator_list", None)
+        first = decorators[0].lineno if decorators else node.lineno
+        at = bisect_right(self._first, node.end_lineno or first) - 1
+        return at >= 0 and self._last[at] >= first
+
+
 #: Statements that edits add and take away.
 _IMPORTS = (ast.Import, ast.ImportFrom, ast.Pass)
 
 
 def _paired(
-    names: Names,
-    old: list[ast.AST],
-    new: list[ast.AST],
-    spans: list[tuple[int, int]],
-    gone: list[tuple[int, int]],
+    names: Names, old: list[ast.AST], new: list[ast.AST], touched: _Lines, gone: Sequence[Span]
 ) -> list[tuple[ast.AST, ast.AST]] | None:
     """Pair the members of two lists that edits touch; None where the lists do not match."""
-    left = [n for n in old if not isinstance(n, _IMPORTS) and not _gone(names, n, gone)]
-    right = [n for n in new if not isinstance(n, _IMPORTS)]
+    left = [
+        node
+        for node in old
+        if not isinstance(node, _IMPORTS) and not _is_gone(names, node, touched, gone)
+    ]
+    right = [node for node in new if not isinstance(node, _IMPORTS)]
     if len(left) != len(right):
         return None
-    return [(a, b) for a, b in zip(left, right, strict=True) if _touched(names, a, spans)]
+    return [(a, b) for a, b in zip(left, right, strict=True) if touched.meet(a)]
 
 
-def _gone(names: Names, node: ast.AST, spans: list[tuple[int, int]]) -> bool:
-    if not isinstance(node, (ast.Expr, ast.Assign)):
+def _is_gone(names: Names, node: ast.AST, touched: _Lines, gone: Sequence[Span]) -> bool:
+    if not isinstance(node, (ast.Expr, ast.Assign)) or not touched.meet(node):
         return False
     start, end = names.start(node), names.end(node)
-    return any(a <= start and end <= b for a, b in spans)
-
-
-def _touched(names: Names, node: ast.AST, spans: list[tuple[int, int]]) -> bool:
-    if not isinstance(node, (ast.stmt, ast.expr, ast.keyword)):
-        return True  # such as a with item, which has no position
-    starts = [node, *getattr(node, "decorator_list", ())]
-    start, end = min(names.start(n) for n in starts), names.end(node)
-    return any(start <= b and a <= end for a, b in spans)
+    return any(span.start <= start and end <= span.end for span in gone)

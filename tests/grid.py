@@ -44,7 +44,7 @@ RUNTIME: Mapping[str, tuple[Any, ...]] = {
 SIGNATURE = (*RUNTIME, "cfg", "t", "log")
 
 #: How many values the tool gives a free name of each kind when it proves a rewrite. Only to keep
-#: the generated calls below the number of combinations beyond which it refuses to prove.
+#: the generated calls cheap, and far below the number beyond which it refuses to prove.
 _PROOF_VALUES = {"n==1": 2, "m==1": 2, "r": 3, "cfg.r": 3, "t['r']": 3, "w": 3, "k": 5, "s": 5}
 _CHEAP = 360
 #: A call by keywords costs one more proof.
@@ -125,13 +125,14 @@ REDUCTION = (
     dynamic("r if n == 1 else 'sum'", "r n", "r n==1"),
     logged("r"),
 )
+_ANY_WORD = dynamic("z", "z")
 ODD_REDUCTION = (
     None,
     *map(literal, ("True", "0", "'batchmean'", "''")),
     dynamic("cfg.r", "r", "cfg.r"),
     dynamic("t['r']", "r", "t['r']"),
     dynamic("'sum' if c else 'mean'", "c"),
-    dynamic("z", "z"),
+    _ANY_WORD,
 )
 WEIGHT = (None, literal("None"), dynamic("w", "w"), logged("w"))
 IGNORE_INDEX = (
@@ -211,7 +212,8 @@ class Site:
             return (
                 f"class Model_{self.number}:\n"
                 f"    def __init__(self, {rest}):\n        self.loss_{self.number} = {call}\n\n"
-                f"    def forward(self, x, y):\n        return self.loss_{self.number}({self.operands})\n\n\n"
+                f"    def forward(self, x, y):\n"
+                f"        return self.loss_{self.number}({self.operands})\n\n\n"
                 f"{head}    return Model_{self.number}({rest}).forward(x, y)\n"
             )
         return f"{head}    return {call}({self.operands})\n" if self.is_class else (
@@ -258,7 +260,7 @@ def _cells() -> Iterator[tuple[str, str, dict[str, Value | None], str | None]]:
             {"size_average": literal("False")},
             {"reduce": dynamic("q", "q")},
             {"size_average": logged("p"), "reduction": literal("'sum'")},
-            {"size_average": dynamic("p", "p"), "reduction": dynamic("z", "z")},
+            {"size_average": dynamic("p", "p"), "reduction": _ANY_WORD},
         )
         smoothing = LABEL_SMOOTHING if "label_smoothing" in APIS[api] else (None,)
         for given, weight, ignore, smooth in product(legacy, WEIGHT, IGNORE_INDEX, smoothing):
@@ -318,6 +320,9 @@ def _site(
         if given.get("size_average"):
             given["ignore_index"] = given.get("ignore_index") or literal("-100")
     values = {name: value for name, value in given.items() if value and name in APIS[api]}
+    if api.endswith("nll_loss") and values.get("reduction") == _ANY_WORD:
+        # mindspore.ops.nll_loss checks nothing, and takes any other word for 'none'.
+        values["reduction"] = dynamic("r", "r")
     arguments = _arranged(api, values, style, turn)
     ignored = values.get("ignore_index")
     negative = ignored is None or ignored.text.startswith("-")

@@ -361,16 +361,15 @@ def test_nothing_differs_over_the_whole_grid(
         for m in modules for s in m.sites for outcome, _ in torch[2][f"site_{s.number}"]
     )  # fmt: skip
     handed_over = Counter(code for code in said.values() if code != "rewritten")
+    codes = ", ".join(f"{count} {code}" for code, count in sorted(handed_over.items()))
+    distinct = [sum(o[0] == "computed" for o in side[0]) for side in (torch, mindspore)]
     with capsys.disabled():
-        codes = ", ".join(f"{count} {code}" for code, count in sorted(handed_over.items()))
-        computed = [
-            sum(outcome[0] == "computed" for outcome in side[0]) for side in (torch, mindspore)
-        ]
         sys.stdout.write(
-            f"\ngrid: {len(grid)} sites, {len(grid) - handed_over.total()} rewritten, {cases} executed "
-            f"cases ({raising} raise on both sides), {handed_over.total()} handed over ({codes}), "
-            f"{len(found)} differ; {computed[0]} distinct results of torch, {computed[1]} of MindSpore, "
-            f"{torch[3]} and {mindspore[3]} cases executed once more with nothing in between\n"
+            f"\ngrid: {len(grid)} sites, {len(grid) - handed_over.total()} rewritten, "
+            f"{cases} executed cases ({raising} raise on both sides), "
+            f"{handed_over.total()} handed over ({codes}), {len(found)} differ\n"
+            f"      {distinct[0]} distinct results of torch, {distinct[1]} of MindSpore; "
+            f"{torch[3]} and {mindspore[3]} cases once more with nothing in between\n"
         )
     assert not found, "\n".join([f"{len(found)} sites", *(v[0] for v in list(found.values())[:40])])
     assert torch[3] > 50
