@@ -50,9 +50,10 @@ class Use:
 
 
 class Reading:
-    """Every use of a covered API in a module; says yes where in doubt."""
+    """Every use of a covered API in a module of `package`; says yes where in doubt."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, package: str = "") -> None:
+        self.package = package.split(".") if package else []
         tree = ast.parse(data)
         encoding, _ = tokenize.detect_encoding(iter(data.splitlines(keepends=True)).__next__)
         self.lines = re.split(r"\r\n|\r|\n", data.decode(encoding))
@@ -135,7 +136,12 @@ class Reading:
                 self._walk(child, inner if child in body else scope, at)
 
     def _read_import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
-        base = "" if isinstance(node, ast.Import) else "." * node.level + (node.module or "")
+        base = "" if isinstance(node, ast.Import) else node.module or ""
+        if isinstance(node, ast.ImportFrom) and node.level:
+            if node.level > len(self.package):
+                return  # out of what is known
+            above = self.package[: len(self.package) - node.level + 1]
+            base = ".".join([*above, *filter(None, [node.module])])
         for alias in node.names:
             if alias.name == "*":
                 for name in STARS.get(base, ()):

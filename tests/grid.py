@@ -144,14 +144,17 @@ LABEL_SMOOTHING = (
     literal("-0.1", refused=True),
 )  # fmt: skip
 
-#: Shape of the logits, dtype, and whether the target holds class probabilities. One in seven is
-#: float16. Probabilities only where no label is ignored: torch refuses them beside one that is.
-INDICES = (
+#: Shape of the logits, dtype, and whether the target holds class probabilities.
+Bundle = tuple[tuple[int, ...], str, bool]
+
+#: One in seven is float16. Probabilities only where no label is ignored: torch refuses them beside
+#: one that is.
+INDICES: tuple[Bundle, ...] = (
     ((4, 5), "float32", False), ((2, 5, 3), "float32", False), ((5,), "float32", False),
     ((2, 5, 3), "float32", False), ((5,), "float32", False), ((4, 5), "float32", False),
     ((4, 5), "float16", False),
 )  # fmt: skip
-PROBABILITIES = (
+PROBABILITIES: tuple[Bundle, ...] = (
     ((4, 5), "float32", True), ((2, 5, 3), "float32", True), ((5,), "float32", True),
     ((4, 5), "float16", True),
 )  # fmt: skip
@@ -238,9 +241,9 @@ def _cells() -> Iterator[tuple[str, str, dict[str, Value | None], str | None]]:
     for api in APIS:
         # The full product of the three legacy arguments; the others take turns.
         styles = ("positional", "keyword")
-        for *triple, style in product(SIZE_AVERAGE, REDUCE, REDUCTION, styles):
+        for one, two, three, style in product(SIZE_AVERAGE, REDUCE, REDUCTION, styles):
             turn += 1
-            yield api, style, _with_others(api, triple, turn), None
+            yield api, style, _with_others(api, (one, two, three), turn), None
         few = (None, "None", "False", "'mean'")
         for triple in product(
             some(SIZE_AVERAGE, *few, "p", "not p", "log('p', p)"),
@@ -248,12 +251,12 @@ def _cells() -> Iterator[tuple[str, str, dict[str, Value | None], str | None]]:
             some(REDUCTION, None, "'sum'", "r", "'elementwise_mean'"),
         ):
             turn += 1
-            yield api, "mixed", _with_others(api, list(triple), turn), None
+            yield api, "mixed", _with_others(api, triple, turn), None
         odd = odd_flags("q", "p")
         for triple in product(odd_flags("p", "q"), (None, odd[2], odd[4], odd[8]), ODD_REDUCTION):
             turn += 1
             style = (*styles, "mixed")[turn % 3]
-            yield api, style, _with_others(api, list(triple), turn), None
+            yield api, style, _with_others(api, triple, turn), None
         # The full product of the other arguments, beside a few legacy ones.
         legacy: tuple[dict[str, Value | None], ...] = (
             {},
@@ -280,7 +283,7 @@ def _cells() -> Iterator[tuple[str, str, dict[str, Value | None], str | None]]:
             yield api, (*styles, "mixed")[turn % 3], given, "global"
 
 
-def _with_others(api: str, triple: list[Value | None], turn: int) -> dict[str, Value | None]:
+def _with_others(api: str, triple: tuple[Value | None, ...], turn: int) -> dict[str, Value | None]:
     """Add the other arguments, each in turn and as a name only where few other names are."""
     scattered = turn * 7919 + turn // 29
     choices = {
@@ -326,7 +329,7 @@ def _site(
     arguments = _arranged(api, values, style, turn)
     ignored = values.get("ignore_index")
     negative = ignored is None or ignored.text.startswith("-")
-    bundles = INDICES
+    bundles: tuple[Bundle, ...] = INDICES
     if negative and APIS[api][-1] == "label_smoothing":
         bundles = (*INDICES, *PROBABILITIES)
     return Site(

@@ -90,7 +90,7 @@ def _readings(
     """Return the values of the three, and the reduction in force, for all that their names hold."""
     names = tuple(dict.fromkeys(n for value in triple if value for n in value.names))
     codes = [compile(value.text, "<grid>", "eval") if value else None for value in triple]
-    found = []
+    found: list[tuple[tuple[object, ...], object]] = []
     for combination in product(*(RUNTIME[name] for name in names)):
         held = dict(zip(names, combination, strict=True))
         scope = {**held, "cfg": SimpleNamespace(**held), "t": held, "log": lambda _, value: value}

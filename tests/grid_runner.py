@@ -34,6 +34,9 @@ from typing import Any
 
 import numpy as np
 from grid import BUNDLES, RUNTIME
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 #: One case in so many runs once more without an `Api` in between.
 DIRECT = 4001
@@ -66,12 +69,12 @@ class Torch:
         torch.set_num_threads(1)
         self.module = torch
 
-    def tensor(self, array: np.ndarray) -> Any:
+    def tensor(self, array: Array) -> Any:
         floating = array.dtype.kind == "f"
         # Class indices must be int64 in torch.
         return self.module.tensor(array if floating else array.astype(np.int64))
 
-    def gradient(self, compute: Callable[[Any], Any], x: Any) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(self, compute: Callable[[Any], Any], x: Any) -> tuple[Array, Array]:
         leaf = x.clone().requires_grad_()
         value = compute(leaf)
         value.sum().backward()
@@ -99,12 +102,12 @@ class MindSpore:
         mindspore.runtime.launch_blocking()
         self.module = mindspore
 
-    def tensor(self, array: np.ndarray) -> Any:
+    def tensor(self, array: Array) -> Any:
         floating = array.dtype.kind == "f"
         # mindspore.nn.CrossEntropyLoss takes int32 labels only; what they are is not the call's.
         return self.module.Tensor(array if floating else array.astype(np.int32))
 
-    def gradient(self, compute: Callable[[Any], Any], x: Any) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(self, compute: Callable[[Any], Any], x: Any) -> tuple[Array, Array]:
         # It asks for a function with a name.
         value, gradient = self.module.value_and_grad(lambda x: compute(x))(x)
         return value.asnumpy(), gradient.asnumpy()
@@ -125,7 +128,7 @@ class Record:
         self.direct = False
         self.checked = 0
 
-    def tensor(self, name: str, array: np.ndarray) -> Any:
+    def tensor(self, name: str, array: Array) -> Any:
         tensor = self.framework.tensor(array)
         self.names[id(tensor)] = name
         return tensor

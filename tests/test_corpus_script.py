@@ -187,6 +187,8 @@ def test_unsound_tool_fails(tree: Path, tmp_path: Path, break_: str, complaints:
             [(3, 5)],
             id="class body, but not its methods",
         ),
+        pytest.param("from .nn import NLLLoss\nNLLLoss", [(2, 0)], id="relative, within torch"),
+        pytest.param("from ..nn import NLLLoss\nNLLLoss", [], id="relative, out of the package"),
         pytest.param("from mine import NLLLoss\nNLLLoss()", [], id="not somebody else's"),
         pytest.param("from mindspore import nn\nnn.NLLLoss()", [], id="not another framework's"),
         pytest.param("import torch\ntorch.ops.aten.nll_loss()", [], id="not another path"),
@@ -195,7 +197,7 @@ def test_unsound_tool_fails(tree: Path, tmp_path: Path, break_: str, complaints:
 def test_independent_reading(source: str, expected: list[tuple[int, int]]) -> None:
     program = (
         "import sys, json; from torch_uses import Reading\n"
-        "found = Reading(sys.stdin.buffer.read()).uses()\n"
+        "found = Reading(sys.stdin.buffer.read(), 'torch').uses()\n"
         "print(json.dumps(sorted((u.line, u.column) for u in found)))"
     )
     done = subprocess.run(

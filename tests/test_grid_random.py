@@ -255,7 +255,7 @@ def examples(draw: st.DrawFn) -> Example:
             )
         )
     )
-    comma = "," if written and draw(st.booleans()) else ""
+    comma = draw(st.sampled_from(("", ","))) if written else ""
     call = draw(laid_out(f"{function}({', '.join(written)}{comma})"))
     operands = "(x, y)" if is_class else ""
     signature = ", ".join(PARAMETERS)
