@@ -216,6 +216,10 @@ def _read(file: Path) -> Rule:
     if file.name != f"{rule.id}.toml":
         what = f"{rule.id!r} does not match the name of the file"
         raise _MalformedError("source.name", what, f"rename the file to {rule.id}.toml")
+    if not rule.target.startswith("mindspore."):
+        # How a file reaches its target rests on the import of that one package.
+        what = f"{rule.target!r} is not of MindSpore"
+        raise _MalformedError("target.name", what, "expected a path that begins with mindspore.")
     _check_signature("source", rule.source_parameters)
     _check_signature("target", rule.target_parameters)
     _check_call(rule)

@@ -201,6 +201,11 @@ MALFORMED = {
         "source.calls: unknown key",
         "name, versions, documentation, parameters, call, aliases",
     ),
+    "a target of another framework": (
+        replaced('name = "mindspore.nn.Sum"', 'name = "paddle.nn.Sum"'),
+        "target.name: 'paddle.nn.Sum' is not of MindSpore",
+        "begins with mindspore.",
+    ),
     "aliases on the target": (
         replaced('name = "mindspore.nn.Sum"', 'name = "mindspore.nn.Sum"\naliases = []'),
         "target.aliases: unknown key",
