@@ -89,11 +89,11 @@ def rules(form: str, directory: str | None) -> int:
 
 
 @cli.command("explain")
-@click.argument("name", metavar="CODE-OR-API")
+@click.argument("name", metavar="NAME")
 @_form
 @_directory
 def explain_(name: str, form: str, directory: str | None) -> int:
-    """Explain a finding's code or an API: what, why, an example, the remedy."""
+    """Explain a finding's code, an API or a difference: what, why, an example, the remedy."""
     from migrate import explain
 
     return _print(explain.page(name, _ruleset(directory)), form, explain.page_text)

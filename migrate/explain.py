@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from textwrap import indent
 from typing import Any
+
+from msgspec.structs import asdict
 
 from migrate import __version__
 from migrate.codes import CODES, Code
+from migrate.differences import Difference, load
 from migrate.errors import UsageError
 from migrate.model import Parameter, Rule
 from migrate.report.text import visible_lines
@@ -17,13 +21,13 @@ Document = dict[str, Any]
 
 
 def page(name: str, rules: RuleSet) -> Document:
-    """Return the page of a code or of an API.
+    """Return the page of a code, of an API or of a difference between the frameworks.
 
     Parameters
     ----------
     name : str
-        A finding's code; or an API by any of its dotted paths, with or without `torch.`, or by
-        its last component where one rule has it.
+        A finding's code; an API by any of its dotted paths, with or without `torch.`, or by its
+        last component where one rule has it; or the id of a difference in the catalogue.
     rules : RuleSet
 
     Returns
@@ -35,15 +39,20 @@ def page(name: str, rules: RuleSet) -> Document:
     ------
     UsageError
         If nothing has that name; says which names are near.
+    RuleError
+        If the catalogue of differences is malformed.
     """
     if name in CODES:
         return _code_page(CODES[name])
     names = _names(rules)
     if name in names:
         return _rule_page(names[name], rules)
-    near = get_close_matches(name, [*CODES, *names], n=3, cutoff=0.5)
+    differences = load()
+    if name in differences:
+        return _difference_page(differences[name])
+    near = get_close_matches(name, [*CODES, *names, *differences], n=3, cutoff=0.5)
     remedy = f"did you mean {' or '.join(near)}?" if near else "`torch2mindspore rules` lists APIs"
-    raise UsageError(f"{name!r} is neither a code nor an API with a rule", remedy=remedy)
+    raise UsageError(f"{name!r} is no code, no API with a rule and no difference", remedy=remedy)
 
 
 def rules_document(rules: RuleSet) -> Document:
@@ -82,7 +91,7 @@ def rules_text(document: Document) -> str:
 def page_text(document: Document) -> str:
     """Return a page as text: a title, then a heading and a body for each part."""
     parts = [document["name"], "=" * len(document["name"])]
-    for heading in ("what", "why", "example", "parameters", "use_instead", "remedy"):
+    for heading in _HEADINGS:
         body = document.get(heading)
         if body:
             title = heading.replace("_", " ").capitalize()
@@ -131,6 +140,19 @@ def _rule_page(rule: Rule, rules: RuleSet) -> Document:
     }
 
 
+def _difference_page(difference: Difference) -> Document:
+    return {
+        "version": __version__,
+        "kind": "difference",
+        "name": difference.id,
+        "what": difference.title,
+        "why": difference.why,
+        "concerns": list(difference.rules),
+        "remedy": difference.remedy,
+        "claims": [asdict(claim) for claim in difference.claims],
+    }
+
+
 def _example(rule: Rule, rules: RuleSet) -> dict[str, str]:
     """Migrate the shortest module that uses the rule, with a folded argument where it has one."""
     from migrate.pipeline import migrate_source
@@ -174,7 +196,21 @@ def _parameters_text(parameters: list[dict[str, Any]]) -> str:
     return "\n".join(f"{a:{first}}  {b:{second}}  {c}".rstrip() for a, b, c in rows)
 
 
+def _claims_text(claims: list[dict[str, str]]) -> str:
+    """Each side: what it does, and the program that was seen to show it."""
+    return "\n\n".join(
+        f"{each['side']}: {each['api']} {each['versions']}\n"
+        f"{each['does']}; shown by a program that {each['expected']}:\n\n"
+        f"{indent(each['probe'].strip(), '    ')}"
+        for each in claims
+    )
+
+
+_HEADINGS = ("what", "why", "example", "parameters", "use_instead", "concerns", "remedy", "claims")
+
 _BODIES: Mapping[str, Callable[[Any], str]] = {
     "example": _example_text,
     "parameters": _parameters_text,
+    "concerns": "\n".join,
+    "claims": _claims_text,
 }

@@ -6,15 +6,13 @@ cannot say (a travel to a parameter that the target lacks, one path in two files
 
 # No `from __future__ import annotations`: msgspec would evaluate the strings at every start.
 import ast
-import re
-import tomllib
 import typing
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,6 +20,7 @@ from msgspec.structs import asdict
 
 from migrate.errors import RuleError
 from migrate.model import Literal_, Parameter, Rule, Travel
+from migrate.tables import MalformedError, convert, default_directory, read
 
 Kernel = Literal["cross_entropy", "nll_loss"]
 Domain = Literal["weight", "flag", "integer", "reduction", "fraction", "logits", "labels"]
@@ -111,14 +110,6 @@ class RuleSet:
     words: tuple[str, ...]
 
 
-class _MalformedError(Exception):
-    """A key, what is wrong with it and what was expected; `load` knows the file."""
-
-    def __init__(self, key: str, what: str, remedy: str) -> None:
-        super().__init__(f"{key}: {what}" if key else what)
-        self.remedy = remedy
-
-
 @cache
 def default_rules() -> RuleSet:
     """Return the rules that come with the package, loaded once.
@@ -150,7 +141,7 @@ def load(directory: Path | None = None) -> RuleSet:
         If the directory is missing or empty, a file is malformed, or two files claim one path.
         Names the file, the key and what was expected.
     """
-    directory = _default_directory() if directory is None else directory
+    directory = default_directory() if directory is None else directory
     if not directory.is_dir():
         raise RuleError(f"{directory}: no such directory", remedy="name a directory of rule files")
     files = sorted(directory.glob("*.toml"))
@@ -164,9 +155,9 @@ def load(directory: Path | None = None) -> RuleSet:
             for key, path in _paths(rule):
                 if path in by_path:
                     what = f"{path!r} is claimed already, in {claimed[path]}"
-                    raise _MalformedError(key, what, "let one rule have it, once")
+                    raise MalformedError(key, what, "let one rule have it, once")
                 by_path[path], claimed[path] = rule, file
-        except _MalformedError as error:
+        except MalformedError as error:
             raise RuleError(f"{file}: {error}", remedy=error.remedy) from error
     rules = {rule.id: rule for rule in by_path.values()}
     return RuleSet(
@@ -185,12 +176,6 @@ def schema() -> dict[str, object]:
     }
 
 
-def _default_directory() -> Path:
-    package = Path(__file__).resolve().parent
-    installed = package / "rules"
-    return installed if installed.is_dir() else package.parent / "rules"
-
-
 def _paths(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "source.name", rule.source
     for index, alias in enumerate(rule.aliases):
@@ -198,85 +183,19 @@ def _paths(rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def _read(file: Path) -> Rule:
-    try:
-        document = tomllib.loads(file.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise RuleError(f"{file}: {error.strerror}", remedy="make the file readable") from error
-    except UnicodeDecodeError as error:
-        what = f"{file}: not UTF-8 at byte {error.start}"
-        raise RuleError(what, remedy="save the file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise RuleError(
-            f"{file}: not valid TOML: {error}",
-            remedy="mend the syntax there",
-            line=int(line[1]) if line else None,
-        ) from error
-    rule = _rule(_table(document))
+    rule = _rule(convert(read(file), RuleTable))
     if file.name != f"{rule.id}.toml":
         what = f"{rule.id!r} does not match the name of the file"
-        raise _MalformedError("source.name", what, f"rename the file to {rule.id}.toml")
+        raise MalformedError("source.name", what, f"rename the file to {rule.id}.toml")
     if not rule.target.startswith("mindspore."):
         # How a file reaches its target rests on the import of that one package.
         what = f"{rule.target!r} is not of MindSpore"
-        raise _MalformedError("target.name", what, "expected a path that begins with mindspore.")
+        raise MalformedError("target.name", what, "expected a path that begins with mindspore.")
     _check_signature("source", rule.source_parameters)
     _check_signature("target", rule.target_parameters)
     _check_call(rule)
     _check_travel(rule)
     return rule
-
-
-def _table(document: dict[str, Any]) -> RuleTable:
-    try:
-        return msgspec.convert(document, RuleTable)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        key = where.removesuffix("`")
-        if key.startswith("travel[...]"):
-            # msgspec does not say which key of a dict it means.
-            guilty = next(name for name, entry in document["travel"].items() if not _sound(entry))
-            key = f"travel.{guilty}{key.removeprefix('travel[...]')}"
-        raise _explained(key, what) from error
-
-
-def _sound(entry: object) -> bool:
-    try:
-        msgspec.convert(entry, TravelTable)
-    except msgspec.ValidationError:
-        return False
-    return True
-
-
-def _explained(key: str, what: str) -> _MalformedError:
-    """Add what msgspec's terse message leaves out: the whole key, and what was expected."""
-    if found := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", what):
-        field_key = f"{key}.{found[2]}".lstrip(".")
-        if found[1] == "missing required":
-            return _MalformedError(field_key, "the key is missing", "add it, as docs/rules.md says")
-        known = ", ".join(_table_at(key).__struct_fields__)
-        return _MalformedError(field_key, "unknown key", f"expected one of {known}")
-    if what.startswith("Invalid enum value"):
-        parent, _, name = re.sub(r"\[\d+\]$", "", key).rpartition(".")
-        hint = typing.get_type_hints(_table_at(parent))[name]
-        return _MalformedError(key, what, f"expected one of {', '.join(_choices(hint))}")
-    return _MalformedError(key, what, "write what docs/rules.md says")
-
-
-def _table_at(key: str) -> type[Struct]:
-    if ".parameters[" in key:
-        return ParameterTable
-    if key.startswith("travel."):
-        return TravelTable
-    return {"source": SourceTable, "target": SideTable}.get(key, RuleTable)
-
-
-def _choices(hint: object) -> Iterator[str]:
-    for inner in typing.get_args(hint):
-        if isinstance(inner, str):
-            yield inner
-        else:
-            yield from _choices(inner)
 
 
 def _rule(table: RuleTable) -> Rule:
@@ -324,7 +243,7 @@ def _literal(key: str, text: str | None) -> Literal_:
         return _evaluated(text)
     except (ValueError, TypeError, SyntaxError) as error:
         remedy = "write None, True, -100, 0.5 or 'mean' as in Python, all in double quotes"
-        raise _MalformedError(key, f"{text!r} is not a Python literal", remedy) from error
+        raise MalformedError(key, f"{text!r} is not a Python literal", remedy) from error
 
 
 # Signatures repeat a handful of defaults.
@@ -341,22 +260,22 @@ def _check_signature(side: str, parameters: tuple[Parameter, ...]) -> None:
     for index, parameter in enumerate(parameters):
         key = f"{side}.parameters[{index}]"
         if parameter.name in names[:index]:
-            raise _MalformedError(key, f"a second {parameter.name!r}", "name each once")
+            raise MalformedError(key, f"a second {parameter.name!r}", "name each once")
         if parameter.required and index and not parameters[index - 1].required:
             what = f"{parameter.name!r} is required and follows one with a default"
-            raise _MalformedError(key, what, "keep the order and the defaults of the signature")
+            raise MalformedError(key, what, "keep the order and the defaults of the signature")
 
 
 def _check_call(rule: Rule) -> None:
     for side, call in (("source", rule.source_call), ("target", rule.target_call)):
         if rule.kind == "class" and not call:
             what = "the parameters when an instance is called are missing"
-            raise _MalformedError(f"{side}.call", what, 'add them, as in ["input", "target"]')
+            raise MalformedError(f"{side}.call", what, 'add them, as in ["input", "target"]')
         if rule.kind == "function" and call:
-            raise _MalformedError(f"{side}.call", "a function has no instance", "remove the key")
+            raise MalformedError(f"{side}.call", "a function has no instance", "remove the key")
     if len(rule.source_call) != len(rule.target_call):
         what = f"{len(rule.target_call)} names, but source.call has {len(rule.source_call)}"
-        raise _MalformedError("target.call", what, "name as many, in the same order")
+        raise MalformedError("target.call", what, "name as many, in the same order")
 
 
 def _check_travel(rule: Rule) -> None:
@@ -366,28 +285,28 @@ def _check_travel(rule: Rule) -> None:
         key = f"travel.{name}"
         if name not in sources:
             what = f"source has no parameter {name!r}"
-            raise _MalformedError(key, what, f"expected one of {', '.join(sources)}")
+            raise MalformedError(key, what, f"expected one of {', '.join(sources)}")
         if (travel.to is None) == (travel.fold is None):
             what = "both to and fold" if travel.to else "neither to nor fold"
-            raise _MalformedError(key, what, "expected exactly one of them")
+            raise MalformedError(key, what, "expected exactly one of them")
         verb, arrival = ("fold", travel.fold) if travel.to is None else ("to", travel.to)
         if arrival not in targets:
             what = f"target has no parameter {arrival!r}"
-            raise _MalformedError(f"{key}.{verb}", what, f"expected one of {', '.join(targets)}")
+            raise MalformedError(f"{key}.{verb}", what, f"expected one of {', '.join(targets)}")
         allowed = targets[arrival].one_of
         for before, after in travel.values:
             if allowed and after not in allowed:
                 what, remedy = f"target takes no {after!r}", f"expected one of {', '.join(allowed)}"
-                raise _MalformedError(f"{key}.values.{before}", what, remedy)
+                raise MalformedError(f"{key}.values.{before}", what, remedy)
     for name in sources:
         if name not in rule.travel:
             what = "a source parameter without a travel"
-            raise _MalformedError(f"travel.{name}", what, "add it, with to or fold")
+            raise MalformedError(f"travel.{name}", what, "add it, with to or fold")
     arrivals = Counter(travel.to for travel in rule.travel.values())
     for name, parameter in targets.items():
         if arrivals[name] > 1:
             what = f"{arrivals[name]} source parameters have to = {name!r}"
-            raise _MalformedError("travel", what, "let one have it, and fold the others")
+            raise MalformedError("travel", what, "let one have it, and fold the others")
         if parameter.required and not arrivals[name]:
             what = f"nothing travels to {name!r}, which target requires"
-            raise _MalformedError("travel", what, "say with to which parameter becomes it")
+            raise MalformedError("travel", what, "say with to which parameter becomes it")

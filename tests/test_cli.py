@@ -191,6 +191,7 @@ def test_a_path_that_does_not_exist_is_named_and_the_rest_is_done(tmp_path: Path
         pytest.param(["chekc", "."], "chekc", id="no such verb"),
         pytest.param(["explain", "nn.NLLoss"], "nn.NLLLoss", id="near to an API"),
         pytest.param(["explain", "star-argument"], "star-arguments", id="near to a code"),
+        pytest.param(["explain", "int64-label"], "int64-labels", id="near to a difference"),
         pytest.param(["explain", "zzzzzzzz"], "torch2mindspore rules", id="near to nothing"),
     ],
 )

@@ -150,7 +150,7 @@ def test_default_rules_are_loaded_once() -> None:
 
 def test_rules_inside_the_package_come_first(tmp_path: Path) -> None:
     """A wheel carries `rules/` inside the package; what lies beside it is not ours there."""
-    for name in ("__init__.py", "errors.py", "model.py", "ruleset.py"):
+    for name in ("__init__.py", "errors.py", "model.py", "ruleset.py", "tables.py"):
         copied = tmp_path / "migrate" / name
         copied.parent.mkdir(exist_ok=True)
         copied.write_bytes((ROOT / "migrate" / name).read_bytes())
