@@ -185,10 +185,14 @@ def _above(names: Names, node: ast.stmt, text: str) -> Edit:
     if names.text[start : names.start(decorators[0])].strip():
         # Behind a docstring or a `__future__` import on the same line.
         return _below(names, node, line_end(names.text) + text)
+    first = start
     while start:
         above = line_start(names.text, start - 1 - names.text.endswith("\r\n", 0, start))
         line = names.text[above:start]
-        if not line.lstrip().startswith("#") or _FIRST_LINES.match(line):
+        if _FIRST_LINES.match(line):
+            start = first  # the comment is the file's, and not the import's
+            break
+        if not line.lstrip().startswith("#"):
             break
         start = above
     return Edit(Span(start, start), text)
