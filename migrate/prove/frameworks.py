@@ -163,6 +163,7 @@ class _Worker:
         self.version = ""
         self.seconds = 0.0
         self.process: subprocess.Popen[bytes] | None = None
+        self.closed = False
 
     def start(self) -> None:
         """Start the process, and wait until it has imported its framework; lost is no error."""
@@ -193,9 +194,13 @@ class _Worker:
         return found
 
     def close(self) -> None:
+        """End the process, and start none any more."""
+        self.closed = True
         self._kill()
 
     def _start(self) -> None:
+        if self.closed:
+            raise _LostError("interrupted")
         root = str(Path(__file__).parents[2])
         # -P: what lies in the current folder is not to be imported.
         command = [sys.executable, "-P", "-c", _SPAWN.format(root=root, name=self.name)]
