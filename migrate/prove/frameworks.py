@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -141,9 +142,11 @@ def run(pairs: Pairs, *, limit: float, done: Callable[[], None] = lambda: None) 
                 answers = pool.map(lambda w, work: w.answers(work, done), workers.values(), asked)
                 results = dict(zip(WORKERS, answers, strict=True))
             finally:
-                # Also after an interrupt: without its worker, no thread waits any longer.
+                # Also after an interrupt: without its process, no thread waits any longer.
                 for worker in workers.values():
                     worker.close()
+        for worker in workers.values():
+            worker.reap()
     return Frameworks(
         {WORKERS[name]: worker.version for name, worker in workers.items()},
         {name: worker.seconds for name, worker in workers.items()},
@@ -170,7 +173,7 @@ class _Worker:
         try:
             self._start()
         except _LostError:
-            self._kill()
+            self.reap()
 
     def answers(
         self, computations: Sequence[Computation], done: Callable[[], None]
@@ -185,7 +188,7 @@ class _Worker:
                 found[computation] = self._asked(computation)
                 losses = 0
             except _LostError as lost:
-                self._kill()
+                self.reap()
                 if losses < PATIENCE:
                     losses, reason = losses + 1, str(lost)
                 found[computation] = [str(lost)] * len(computation.cases)
@@ -194,9 +197,19 @@ class _Worker:
         return found
 
     def close(self) -> None:
-        """End the process, and start none any more."""
+        """End the process, and start none any more.
+
+        Only that: a thread may be waiting for its answer, and would wait on a pipe that is closed.
+        """
         self.closed = True
-        self._kill()
+        _end(self.process)
+
+    def reap(self) -> None:
+        """End the process, and close its pipes."""
+        process, self.process = self.process, None
+        if process is not None:
+            _end(process)
+            process.communicate()
 
     def _start(self) -> None:
         if self.closed:
@@ -210,6 +223,8 @@ class _Worker:
             command, cwd=self.folder, env=environment, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        if self.closed:  # meanwhile
+            raise _LostError("interrupted")
         hello = self._line()
         if "error" in hello:
             package = WORKERS[self.name]
@@ -256,14 +271,12 @@ class _Worker:
         how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         return f"its process died ({how})"
 
-    def _kill(self) -> None:
-        process, self.process = self.process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            # Its session, with whatever the framework has started.
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None and process.poll() is None:
+        # Its session, with whatever the framework has started. Another thread may be first.
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 def _decoded(answer: Mapping[str, Any]) -> _Result:
