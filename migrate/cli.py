@@ -79,6 +79,36 @@ def check(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("paths", metavar="PATH...", nargs=-1)
+@_form
+@click.option("--exclude", metavar="PATTERN", multiple=True, help="As in .gitignore; repeatable.")
+@_directory
+@click.option(
+    "--against", metavar="REV|DIR", help="Take before from there, and after as the files are now."
+)
+@click.option("--frameworks", is_flag=True, help="Compute on the real torch and MindSpore too.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Seconds that a framework may take to start, and for the cases of one setting.",
+)
+def verify(form: str, directory: str | None, time_limit: float, **options: Any) -> int:
+    """Show the evidence for each rewritten site; write nothing."""
+    if not options["paths"]:
+        raise click.UsageError("No path given: try `torch2mindspore verify .`")
+    from migrate.report import progress, verification
+    from migrate.report.summary import Verb
+    from migrate.verify import verify as run
+
+    limit = time_limit if options.pop("frameworks") else None
+    with progress.shown(sys.stderr) as shown:
+        found = run(**options, rules_directory=_path(directory), limit=limit, progress=shown)
+    return verification.tell(found, form=form, human=sys.stdout).exit_status(Verb.VERIFY)
+
+
+@cli.command()
 @_form
 @_directory
 def rules(form: str, directory: str | None) -> int:

@@ -16,14 +16,14 @@ from migrate.flow import DeviceCall, Flow, InstanceCall, follow
 from migrate.imports import addition, reference
 from migrate.left import torch_left
 from migrate.match import Refusal, Site, find_sites
-from migrate.model import Edit, Evidence, FileResult, Span
+from migrate.model import Edit, Evidence, FileResult, Pair, Span
 from migrate.removal import removals, statement_removal
 from migrate.resolve import STAR, Names
 from migrate.rewrite import Plan, plan
 from migrate.scopes import Scope
 from migrate.source import LineIndex, parse
 from migrate.splice import apply, differs_outside
-from migrate.work import File, Work
+from migrate.work import Called, File, Work
 
 if TYPE_CHECKING:
     from migrate.imports import Reference
@@ -106,7 +106,8 @@ def _plan(work: Work, file: File) -> None:
         work.refusal = after
         return
     work.after = after
-    proof = _proof(made, work.before, after)
+    work.pair = _pair(made, work.before, after)
+    proof = _proof(work.pair)
     if isinstance(proof, Refusal):
         work.refusal = proof
     else:
@@ -152,18 +153,22 @@ def _small_edits(work: Work, names: Names, function: str) -> list[Edit]:
     return edits
 
 
-def _proof(
+def _pair(
     made: Plan,
     before: str,
     after: str,
     call_before: str | None = None,
     call_after: str | None = None,
     harmless: frozenset[str] = frozenset(),
-) -> Evidence | Refusal:
-    # Late: a run that finds nothing to prove needs no NumPy.
-    from migrate.prove import Disproof, Pair, prove
+) -> Pair:
+    return Pair(made.rule, before, after, call_before, call_after, made.booleans, harmless)
 
-    proof = prove(Pair(made.rule, before, after, call_before, call_after, made.booleans, harmless))
+
+def _proof(pair: Pair) -> Evidence | Refusal:
+    # Late: a run that finds nothing to prove needs no NumPy.
+    from migrate.prove import Disproof, prove
+
+    proof = prove(pair)
     if isinstance(proof, Disproof):
         case = f" ({proof.case})" if proof.case else ""
         return Refusal(proof.code, f"{proof.message}{case}")
@@ -222,12 +227,14 @@ def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:
             if chain
             else shifted
         )
-        proof = _proof(work.made, before, after, harmless=_harmless(file, work.site))
+        pair = _pair(work.made, before, after, harmless=_harmless(file, work.site))
     else:
-        proof = _proof(work.made, work.before, work.after, before, after)
+        pair = _pair(work.made, work.before, work.after, before, after)
+    proof = _proof(pair)
     if isinstance(proof, Refusal):
         return proof
-    file.called[id(call)] = (before, after, proof)
+    others = file.called[id(call)].pairs if id(call) in file.called else ()
+    file.called[id(call)] = Called(before, after, proof, (*others, pair))
     return None
 
 
@@ -253,7 +260,7 @@ def _prove_chain(device: DeviceCall, work: Work, file: File) -> Refusal | None:
     if inner is not work.site.call:
         return None  # a call on a name that holds the instance
     before = file.names.slice(device.call)
-    proof = _proof(work.made, before, work.after, harmless=_harmless(file, work.site))
+    proof = _proof(_pair(work.made, before, work.after, harmless=_harmless(file, work.site)))
     if isinstance(proof, Refusal):
         return proof
     return None

@@ -27,14 +27,15 @@ def site_findings(file: File) -> Iterator[Finding]:
         else:
             yield _rewritten(work, names)
     for call in file.flow.keyword_calls:
-        before, after, evidence = file.called[id(call)]
+        called = file.called[id(call)]
         rule = call.sites[0].rule
         message = f"keywords renamed: {', '.join(rule.target_call)}"
         yield replace(
             _finding(names, call.call, rule.id, Status.REWRITTEN, "call-keywords", message),
-            before=before,
-            after=after,
-            evidence=evidence,
+            before=called.before,
+            after=called.after,
+            evidence=called.evidence,
+            pairs=called.pairs,
         )
     for device in file.flow.device_calls:
         assert isinstance(device.call.func, ast.Attribute)
@@ -49,7 +50,8 @@ def _refused(work: Work, names: Names) -> Finding:
     code = CODES[work.refusal.code]
     message = f"{work.refusal.reason}; {code.remedy}"
     status = Status.NOTE if site.note else Status.MANUAL
-    return _finding(names, site.node, site.rule.id, status, code.id, message)
+    finding = _finding(names, site.node, site.rule.id, status, code.id, message)
+    return replace(finding, pairs=() if work.pair is None else (work.pair,))
 
 
 def _rewritten(work: Work, names: Names) -> Finding:
@@ -63,6 +65,7 @@ def _rewritten(work: Work, names: Names) -> Finding:
         before=work.before,
         after=work.after,
         evidence=work.evidence,
+        pairs=() if work.pair is None else (work.pair,),
     )
 
 

@@ -148,6 +148,34 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """A call as it is, and as it will be.
+
+    Attributes
+    ----------
+    rule : Rule
+    before, after : str
+        The text of the call: `nn.NLLLoss(w)`, with a chain `nn.NLLLoss().cuda()` (before only), or
+        of a constructor that is called at once, `nn.NLLLoss()(x, y)`.
+    call_before, call_after : str or None
+        For a class, the text of a later call of its instance: `criterion(input=x, target=y)`.
+    booleans : frozenset of str
+        Expressions, as `ast.unparse` writes them, that are known to be True or False, never None.
+    harmless : frozenset of str
+        Arguments of a removed method, as `ast.unparse` writes them, that are known to do nothing
+        but tell a device: `torch.device('cuda')`.
+    """
+
+    rule: Rule
+    before: str
+    after: str
+    call_before: str | None = None
+    call_after: str | None = None
+    booleans: frozenset[str] = frozenset()
+    harmless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """The cases on which before and after were evaluated and found equal.
 
@@ -191,6 +219,8 @@ class Finding:
         Present on every rewritten site.
     cell : int or None
         The index of a notebook's cell; None in a module.
+    pairs : tuple of Pair
+        What was proven, or could not be; empty where nothing was evaluated.
     """
 
     rule: str
@@ -205,6 +235,7 @@ class Finding:
     after: str | None = None
     evidence: Evidence | None = None
     cell: int | None = None
+    pairs: tuple[Pair, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from migrate.flow import Flow
 from migrate.match import Refusal, Site
-from migrate.model import Evidence
+from migrate.model import Evidence, Pair
 from migrate.resolve import Names
 from migrate.rewrite import Plan
 
@@ -20,7 +20,18 @@ class Work:
     before: str = ""
     after: str = ""
     evidence: Evidence | None = None
+    pair: Pair | None = None
     refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call of instances: its texts, and one proof with each constructor that may reach it."""
+
+    before: str
+    after: str
+    evidence: Evidence
+    pairs: tuple[Pair, ...]
 
 
 @dataclass(slots=True)
@@ -31,4 +42,4 @@ class File:
     quote: str
     works: list[Work]
     flow: Flow = field(default_factory=Flow)
-    called: dict[int, tuple[str, str, Evidence]] = field(default_factory=dict)
+    called: dict[int, Called] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from migrate.model import Rule
-from migrate.prove.cases import Case, cases, logits, target, weights
+from migrate.prove.cases import Array, Case, cases, logits, target, weights
 from migrate.prove.kernel import KERNELS, Loss
 from migrate.prove.reading import Settings
 from migrate.prove.tolerance import mismatch, ulp_error
@@ -62,19 +62,56 @@ def _compare(
     found = cases(kernel, kind, ignored, same)
     error = 0.0
     for case in found:
-        # The labels are those of a program that runs on torch, on both sides.
-        expected = _loss(kernel, torch, case, ignored)
-        actual = _loss(kernel, mindspore, case, ignored)
-        if isinstance(expected, str) or isinstance(actual, str):
-            return f"{case}: {actual if isinstance(actual, str) else expected}"
-        if actual is expected:
-            continue
-        for what in ("value", "gradient"):
-            one, other = getattr(actual, what), getattr(expected, what)
-            if difference := mismatch(one, other):
-                return f"{case}: {what} has {difference}"
-            error = max(error, ulp_error(one, other))
+        errors = compare_case(kernel, torch, mindspore, case, ignored)
+        if isinstance(errors, str):
+            return f"{case}: {errors}"
+        error = max(error, *errors)
     return Agreement(len(found), error)
+
+
+@lru_cache(maxsize=16384)
+def compare_case(
+    kernel: str, torch: Settings, mindspore: Settings, case: Case, ignored: int
+) -> tuple[float, float] | str:
+    """Compare what the two settings compute of one case.
+
+    Parameters
+    ----------
+    kernel : str
+    torch, mindspore : Settings
+    case : Case
+    ignored : int
+        The label that the program marks with, which is torch's `ignore_index`.
+
+    Returns
+    -------
+    (float, float) or str
+        The errors of value and gradient in units in the last place, or what differs.
+    """
+    # The labels are those of a program that runs on torch, on both sides.
+    expected = _loss(kernel, torch, case, ignored)
+    actual = _loss(kernel, mindspore, case, ignored)
+    if isinstance(expected, str) or isinstance(actual, str):
+        return actual if isinstance(actual, str) else str(expected)
+    if actual is expected:
+        return 0.0, 0.0
+    return difference((actual.value, actual.gradient), (expected.value, expected.gradient))
+
+
+def difference(
+    actual: tuple[Array, Array], expected: tuple[Array, Array]
+) -> tuple[float, float] | str:
+    """Compare two pairs of value and gradient.
+
+    Returns
+    -------
+    (float, float) or str
+        The errors in units in the last place; what differs where it is more than the tolerance.
+    """
+    for what, one, other in zip(("value", "gradient"), actual, expected, strict=True):
+        if found := mismatch(one, other):
+            return f"{what} has {found}"
+    return ulp_error(actual[0], expected[0]), ulp_error(actual[1], expected[1])
 
 
 @lru_cache(maxsize=16384)

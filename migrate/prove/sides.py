@@ -37,6 +37,16 @@ class Bound:
     defaults: Mapping[str, object]
     failure: Failed | None
 
+    def given(self, run: Evaluation) -> list[tuple[str, object]]:
+        """Evaluate the arguments.
+
+        Raises
+        ------
+        Failed
+            If one cannot be evaluated.
+        """
+        return [(name, thunk(run)) for name, thunk in self.arguments]
+
     def values(self, run: Evaluation) -> dict[str, object]:
         """Evaluate the arguments, and return a value for every parameter.
 
@@ -45,7 +55,7 @@ class Bound:
         Failed
             If an argument cannot be evaluated, or the arguments do not fit the signature.
         """
-        given = {name: thunk(run) for name, thunk in self.arguments}
+        given = dict(self.given(run))
         if self.failure is not None:
             raise self.failure
         return {**self.defaults, **given}

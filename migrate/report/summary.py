@@ -15,6 +15,7 @@ class Verb(StrEnum):
     DIFF = "diff"
     APPLY = "apply"
     CHECK = "check"
+    VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +61,6 @@ class Summary:
             Verb.DIFF: self.changed,
             Verb.APPLY: self.manual,
             Verb.CHECK: self.changed or self.manual,
+            Verb.VERIFY: self.manual,
         }[verb]
         return (1 if left else 0) | (2 if self.errors else 0)

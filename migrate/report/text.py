@@ -97,18 +97,22 @@ def summary_line(summary: Summary, verb: Verb, *, torch_left: int = 0) -> Line:
         How many names changed files still use of torch.
     """
     would = "" if verb is Verb.APPLY else "would be "
+    if verb is Verb.VERIFY:
+        counts = f"{count(summary.rewritten, 'site')} proven, {summary.manual} not"
+        failed = f", {count(summary.errors, 'file')} failed" if summary.errors else ""
+        return ((f"{count(summary.files, 'file')} looked at, {counts}{failed}", "bold"),)
     parts = [
-        f"{_count(summary.files, 'file')} looked at",
+        f"{count(summary.files, 'file')} looked at",
         f"{summary.changed} {would}changed",
-        f"{_count(summary.rewritten, 'site')} {would}rewritten",
+        f"{count(summary.rewritten, 'site')} {would}rewritten",
         f"{summary.manual} left to you",
     ]
     if summary.notes:
-        parts.append(_count(summary.notes, "note"))
+        parts.append(count(summary.notes, "note"))
     if summary.errors:
-        parts.append(f"{_count(summary.errors, 'file')} failed")
+        parts.append(f"{count(summary.errors, 'file')} failed")
     if torch_left:
-        parts.append(f"changed files still use {_count(torch_left, 'other torch name')}")
+        parts.append(f"changed files still use {count(torch_left, 'other torch name')}")
     return ((", ".join(parts), "bold"),)
 
 
@@ -169,5 +173,6 @@ def patch_printer(stream: TextIO) -> Callable[[bytes], None]:
     return escaped
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 file`, `2 files`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
