@@ -37,6 +37,9 @@ MODULE_ATTRIBUTES = frozenset(
     """.split()  # noqa: SIM905 (a list would take a line a name)
 )
 
+#: What an expression for a device is called, or holds.
+_DEVICE = re.compile(r"dev|cuda|cpu|gpu|npu|xpu|mps|rank|accelerator|^\d+$", re.IGNORECASE)
+
 _DTYPE = re.compile(
     r"torch\.(?:b?float(?:16|32|64)?|double|half|u?int(?:8|16|32|64)?|long|short|bool|c\w+\d+)"
 )
@@ -55,16 +58,18 @@ def not_a_device(names: Names, method: str, call: ast.Call, scope: Scope) -> Ref
         or (method == "to" and len(values) != 1)
     ):
         return Refusal("chained-call", f"`.{method}(…)` has arguments that are no device")
-    for value in values:
-        meanings = names.resolve(value, scope)
-        named = getattr(value, "attr", getattr(value, "id", ""))
-        if any(_DTYPE.fullmatch(m) for m in meanings) or named.lower().endswith("dtype"):
-            reason = f"`.{method}({ast.unparse(value)})` casts the weight"
-            return Refusal("chained-call", reason)
     if not all(
         is_pure(value, names, scope) for value in [*call.args, *(k.value for k in call.keywords)]
     ):
         return Refusal("side-effect", f"the argument of `.{method}(…)` would not be evaluated")
+    for value in values:
+        if any(_DTYPE.fullmatch(meaning) for meaning in names.resolve(value, scope)):
+            reason = f"`.{method}({ast.unparse(value)})` casts the weight"
+            return Refusal("chained-call", reason)
+        # `.cuda(x)` takes a device only; what `.to(x)` takes may be a dtype or a tensor as well.
+        if method == "to" and not _DEVICE.search(ast.unparse(value)):
+            reason = f"`.to({ast.unparse(value)})` may be more than a choice of device"
+            return Refusal("chained-call", reason)
     return None
 
 

@@ -1,8 +1,9 @@
 """The migration as a LibCST codemod.
 
-    python -m libcst.tool codemod -x migrate.codemod.MigrateTorchLosses PATH…
+    python -m libcst.tool codemod --no-format -x migrate.codemod.MigrateTorchLosses PATH…
 
-`-x` tells LibCST that the class is not one of its own commands.
+`-x` tells LibCST that the class is not one of its own commands, `--no-format` that no formatter
+need run. LibCST itself drops a lone carriage return at the end of a file.
 
 For those who run several codemods over a tree with LibCST's own runner. The work is done by
 `migrate.migrate_source`; LibCST only hands over the text and takes the result.

@@ -264,6 +264,20 @@ _ALL = (
         "def f(mindspore, ms, mindspore_): return F.nll_loss(x, y)",
     ),
     Code(
+        "unreadable-call",
+        "The call cannot be read by the library that rewrites it",
+        "LibCST refuses a few forms that Python takes.",
+        "put a space behind `not`, `and` and `or` there",
+        "nn.NLLLoss(size_average=not(a if b else c))",
+    ),
+    Code(
+        "torchscript",
+        "The use is compiled by TorchScript",
+        "torch.jit compiles the function, and takes nothing of MindSpore's.",
+        "take torch.jit off first",
+        "@torch.jit.script\ndef loss(x, y): return F.cross_entropy(x, y)",
+    ),
+    Code(
         "too-many-names",
         "The call has more free names than a proof can go through",
         "Every combination of their values is evaluated, and none is left to chance.",

@@ -20,7 +20,7 @@ from migrate.model import Edit, Evidence, FileResult, Pair, Span
 from migrate.removal import removals, statement_removal
 from migrate.resolve import STAR, Names
 from migrate.rewrite import Plan, plan
-from migrate.scopes import Scope
+from migrate.scopes import FUNCTIONS, Scope
 from migrate.source import LineIndex, parse
 from migrate.splice import apply, differs_outside
 from migrate.work import Called, File, Work
@@ -96,7 +96,10 @@ def _plan(work: Work, file: File) -> None:
     if "#" in callee:
         work.refusal = Refusal("comment-in-argument", "a comment stands within the name")
         return
-    made = plan(site, names)
+    try:
+        made = plan(site, names)
+    except RecursionError:
+        made = Refusal("unproven", "an argument is nested too deeply")
     if isinstance(made, Refusal):
         work.refusal = made
         return
@@ -326,7 +329,11 @@ def _edited(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     imports = removals(names, edits, _gone(file, works), keep_module=is_init)
     if refer.statement is not None:
         first = min(names.start(work.site.node) for work in works)
-        imports.insert(0, addition(names, refer.statement, first))
+        added = addition(names, refer.statement, first)
+        if any(added.span.start > names.start(w.site.node) for w in works if _is_immediate(w)):
+            reason = "no place for the import above the first use was found"
+            return _all_refused(file, works, Refusal("unproven", reason))
+        imports.insert(0, added)
     every = sorted([*edits, *imports])
     text = apply(names.text, every)
     try:
@@ -338,6 +345,11 @@ def _edited(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     if reason:
         return _all_refused(file, works, Refusal("unproven", reason))
     return text, after
+
+
+def _is_immediate(work: Work) -> bool:
+    """Tell whether a site is evaluated while the module is imported, for all that is known."""
+    return not any(isinstance(node, (*FUNCTIONS, ast.Lambda)) for node in work.site.place.path)
 
 
 def _all_refused(file: File, works: Iterable[Work], refusal: Refusal) -> tuple[str, Names]:

@@ -94,6 +94,12 @@ class Flow:
     refusals: dict[int, Refusal] = field(default_factory=dict)
 
 
+#: Functions that give back what they are given, or something that behaves like it.
+_HAND_BACK = frozenset(
+    {"DataParallel", "DistributedDataParallel", "cast", "compile", "copy", "deepcopy", "prepare"}
+)
+
+
 def follow(names: Names, sites: Sequence[Site]) -> Flow:
     """Follow the instance of every constructor in `sites` through the file.
 
@@ -232,6 +238,9 @@ class _Follower:
     ) -> None:
         scope = self.names.scope_of(place)
         for target in targets:
+            if isinstance(target, ast.Name) and self.names.slice(target) != target.id:
+                reason = "its name is written in characters that Python folds into others"
+                self._refuse(group, "instance-attribute", reason)
             holders = list(self._holders(target, scope, place))
             if not holders:
                 self.escaped.extend(group)
@@ -303,14 +312,21 @@ class _Follower:
             reason = f"line {call.lineno} asks whether it is an instance of a torch class"
             self._refuse(group, "instance-attribute", reason)
             return
-        if isinstance(call, ast.Call) and call.args and place.node is call.args[0]:
-            given = {keyword.arg for keyword in call.keywords}
-            function = self.names.resolve(call.func, self.names.scope_of(place))
-            if function == {"functools.partial"} and given & set(group[0].rule.source_call):
-                reason = f"line {call.lineno} binds its keywords"
-                self._refuse(group, "keyword-call", reason)
-        for holder in parameters_reached(self.names, place):
+        reached = list(parameters_reached(self.names, place))
+        for holder in reached:
             self._read_derived(holder, group)
+        if not isinstance(call, ast.Call) or reached:
+            return
+        name = str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+        if name in ("add_module", "register_module"):
+            reason = f"line {call.lineno} registers it among the modules of torch"
+            self._refuse(group, "instance-attribute", reason)
+        if {keyword.arg for keyword in call.keywords} & set(group[0].rule.source_call):
+            # `partial(criterion, target=y)` and `submit(criterion, input=x)` hand keywords on.
+            reason = f"line {call.lineno} may hand its keywords on to it"
+            self._refuse(group, "keyword-call", reason)
+        if name in _HAND_BACK:
+            self._follow(group, place.up(1 if place.parent() is call else 2), proven=False)
 
     def _is_visited(self, holder: Holder, group: tuple[Site, ...]) -> bool:
         key = (holder, tuple(id(site) for site in group))
@@ -363,6 +379,16 @@ class _Follower:
             return
         for place, proven in self._uses_of(holder):
             self._follow(group, place, proven=pure and proven, origin=holder)
+        if holder.owner is not None and any(map(self._is_torch_module, values)):
+            reason = f"`{holder.name}` also holds a module of torch, which lets in nothing else"
+            self._refuse(group, "instance-attribute", reason)
+
+    def _is_torch_module(self, value: ast.expr) -> bool:
+        """Tell whether a value assigned to an attribute makes a torch module that stays one."""
+        if not isinstance(value, ast.Call) or id(value) in self.by_call:
+            return False
+        scope = self.names.scope_of(self.names.place_at(self.names.start(value)))
+        return any(m.startswith("torch.nn.") for m in self.names.resolve(value.func, scope))
 
     def _collect(self, value: ast.expr, holder: Holder, sites: dict[int, Site]) -> bool:
         """Add the constructors in `value` to `sites`; tell whether it can be nothing else."""
@@ -400,7 +426,8 @@ class _Follower:
         fresh: bool,
         origin: Holder | None,
     ) -> None:
-        if attribute.attr not in MODULE_ATTRIBUTES or not isinstance(attribute.ctx, ast.Load):
+        known = attribute.attr in MODULE_ATTRIBUTES or attribute.attr == "__call__"
+        if not known or not isinstance(attribute.ctx, ast.Load):
             return
         # Of a fresh instance in a choice, `(a or nn.NLLLoss()).cuda()`, the chain is at fault.
         code = "chained-call" if fresh else "instance-attribute"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrate.places import Place
@@ -25,7 +25,8 @@ def values_of_name(names: Names, scope: Scope, name: str) -> tuple[list[ast.expr
     """Return what `name` is assigned in `scope`, and whether that is all that binds it."""
     bindings = scope.bindings[name]
     values = [binding.value for binding in bindings if binding.value is not None]
-    return values, len(values) == len(bindings)
+    pure = len(values) == len(bindings) and not names.is_rebound_from_within(name)
+    return values, pure
 
 
 def uses_of_name(names: Names, scope: Scope, name: str) -> Iterator[tuple[Place, bool]]:
@@ -68,14 +69,41 @@ def values_of_attribute(
         elif isinstance(node, ast.Constant) and node.value == name:
             # `setattr(model, "criterion", …)` may set it to anything.
             parent = place.parent()
-            if isinstance(parent, ast.Call) and _called_name(parent) == "setattr":
+            if isinstance(parent, ast.Call) and _called_name(parent) in _SETTERS:
                 pure = False
+    if _WRITES_TABLES.search(names.text) or _sets_anything(names):
+        pure = False
     for owner in related:
         scope = inner_scope_of(names, owner)
         for binding in scope.bindings.get(name, ()):
-            pure = pure and binding.value is not None
+            # An annotated one may be a field, as of a dataclass, that callers set.
+            plain = isinstance(binding.statement, ast.Assign)
+            pure = pure and binding.value is not None and plain
             values += [binding.value] if binding.value is not None else []
-    return values, pure
+    return values, pure and not has_foreign_base(names, related)
+
+
+#: Writing to the table of an instance's attributes.
+_WRITES_TABLES = re.compile(
+    r"(?:\bvars\(\s*self\s*\)|__dict__)\s*(?:\.update|\.setdefault|\[|=[^=]|\|=)"
+)
+
+#: What sets an attribute that it is given by its name.
+_SETTERS = frozenset({"setattr", "__setattr__", "add_module", "register_module"})
+
+
+def _sets_anything(names: Names) -> bool:
+    """Tell whether the file sets attributes whose names only running it shows."""
+    for word in sorted(_SETTERS):
+        for _, place in names.places_of(word):
+            call = place.parent()
+            if isinstance(call, ast.Call) and call.func is place.node:
+                literal = any(
+                    isinstance(a, ast.Constant) and isinstance(a.value, str) for a in call.args[:2]
+                )
+                if not literal:
+                    return True
+    return False
 
 
 def inner_scope_of(
@@ -108,41 +136,71 @@ def uses_of_attribute(
             owner = owner_of(node, place)
             if owner is None or owner in related:
                 yield place, owner is not None
+        elif isinstance(node, ast.Constant) and node.value == name:
+            call = place.parent()
+            if isinstance(call, ast.Call) and _called_name(call) == "getattr":
+                yield place.up(), False
 
 
 def related_classes(names: Names, owner: ast.ClassDef) -> list[ast.ClassDef]:
-    """Return `owner`, its bases and its subclasses, as far as this file has them."""
-    by_name = {
-        binding.statement.name: binding.statement
-        for bindings in names.module.bindings.values()
-        for binding in bindings
-        if isinstance(binding.statement, ast.ClassDef)
-    }
+    """Return `owner`, its bases and its subclasses, as far as this file has them.
+
+    By their last names, wherever they stand: one class too many does no harm here.
+    """
+    every = names.classes
     family = [owner]
     for member in family:
+        bases = {_base_name(base) for base in member.bases}
         relatives = [
-            *(by_name.get(b.id) for b in member.bases if isinstance(b, ast.Name)),
-            *(
-                other
-                for other in by_name.values()
-                if any(isinstance(b, ast.Name) and b.id == member.name for b in other.bases)
-            ),
+            other
+            for other in every
+            if other.name in bases or member.name in {_base_name(base) for base in other.bases}
         ]
-        family += [r for r in relatives if r is not None and r not in family]
+        family += [other for other in relatives if other not in family]
     return family
+
+
+def _base_name(base: ast.expr) -> str:
+    while isinstance(base, ast.Subscript):
+        base = base.value
+    return str(getattr(base, "attr", getattr(base, "id", "")))
+
+
+def has_foreign_base(names: Names, classes: Sequence[ast.ClassDef]) -> bool:
+    """Tell whether a class inherits from another file of the project, which is not read."""
+    root = names.package.partition(".")[0]
+    for each in classes:
+        scope = names.scope_of(Place(names.place_at(names.start(each)).path))
+        for base in each.bases:
+            for meaning in names.resolve(base, scope):
+                if meaning.startswith(".") or (root and meaning.partition(".")[0] == root):
+                    return True
+    return False
 
 
 def owner_of(attribute: ast.Attribute, place: Place) -> ast.ClassDef | None:
     """Return the class whose instance `self` is in `self.name`, or None for another receiver."""
     if not isinstance(attribute.value, ast.Name):
         return None
+    name = attribute.value.id
     for outer, inner in zip(reversed(place.path[:-1]), reversed(place.path), strict=False):
-        if isinstance(outer, ast.ClassDef) and isinstance(
-            inner, (ast.FunctionDef, ast.AsyncFunctionDef)
+        if not isinstance(inner, (*FUNCTIONS, ast.Lambda)):
+            continue
+        parameters = [*inner.args.posonlyargs, *inner.args.args]
+        if name not in {parameter.arg for parameter in parameters}:
+            continue
+        if (
+            not isinstance(outer, ast.ClassDef)
+            or isinstance(inner, ast.Lambda)
+            or parameters[0].arg != name
+            or any(_base_name(d) == "staticmethod" for d in inner.decorator_list)
+            or any(
+                isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load)
+                for n in ast.walk(inner)
+            )
         ):
-            parameters = [*inner.args.posonlyargs, *inner.args.args]
-            first = parameters[0].arg if parameters else None
-            return outer if attribute.value.id == first else None
+            return None
+        return outer
     return None
 
 

@@ -119,16 +119,16 @@ def addition(names: Names, statement: str, first: int) -> Edit:
     if sections["third"]:
         after = [node for node in plain if _key(node) < statement.split()[1]]
         if after:
-            return _below(names, after[-1], f"{statement}{end}")
-        return _above(names, (plain or sections["third"])[0], f"{statement}{end}")
+            return _below(names, after[-1], f"{statement}{end}", first)
+        return _above(names, (plain or sections["third"])[0], f"{statement}{end}", first)
     if sections["first"]:
-        return _below(names, sections["first"][-1], f"{end}{statement}{end}")
+        return _below(names, sections["first"][-1], f"{end}{statement}{end}", first)
     if sections["own"]:
-        return _above(names, sections["own"][0], f"{statement}{end}{end}")
+        return _above(names, sections["own"][0], f"{statement}{end}{end}", first)
     body = names.tree.body
     if ast.get_docstring(names.tree, clean=False) is not None:
-        return _below(names, body[0], f"{end}{statement}{end}")
-    above = _above(names, body[0], f"{statement}{end}{end}")
+        return _below(names, body[0], f"{end}{statement}{end}", first)
+    above = _above(names, body[0], f"{statement}{end}{end}", first)
     header = len(names.text[: above.span.start].rstrip())
     if header and next_line(names.text, header) < above.span.start:
         # Below a comment at the top, in front of the blank lines that follow it.
@@ -149,12 +149,14 @@ def _block(names: Names, first: int) -> list[ast.stmt]:
     for node in body[1:] if ast.get_docstring(names.tree, clean=False) is not None else body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             runs[-1].append(node)
-        elif any(_is_plain_import(n) for n in runs[-1]):
+        elif runs[-1]:
             runs.append([])
-    for run in runs:
-        if any(_key(n).partition(".")[0] == "torch" for n in run) and names.start(run[0]) < first:
+    early = [run for run in runs if run and names.start(run[0]) < first]
+    for run in early:
+        if any(_key(n).partition(".")[0] == "torch" for n in run):
             return run
-    return runs[0] if runs[0] and names.start(runs[0][0]) < first else []
+    plain = [run for run in early if any(map(_is_plain_import, run))]
+    return next(iter(plain or early), [])
 
 
 def _is_plain_import(node: ast.stmt) -> bool:
@@ -178,13 +180,16 @@ def _key(node: ast.stmt) -> str:
     return (node.module or "").lower()
 
 
-def _above(names: Names, node: ast.stmt, text: str) -> Edit:
+def _above(names: Names, node: ast.stmt, text: str, use: int) -> Edit:
     """Put `text` above a statement and the comment that stands directly on it."""
     decorators = getattr(node, "decorator_list", None) or [node]
     start = line_start(names.text, names.start(decorators[0]))
     if names.text[start : names.start(decorators[0])].strip():
         # Behind a docstring or a `__future__` import on the same line.
-        return _below(names, node, line_end(names.text) + text)
+        if use < next_line(names.text, names.end(node)):
+            at = names.start(node)
+            return Edit(Span(at, at), f"{text.strip()}; ")
+        return _below(names, node, line_end(names.text) + text, use)
     first = start
     while start:
         above = line_start(names.text, start - 1 - names.text.endswith("\r\n", 0, start))
@@ -198,8 +203,11 @@ def _above(names: Names, node: ast.stmt, text: str) -> Edit:
     return Edit(Span(start, start), text)
 
 
-def _below(names: Names, node: ast.stmt, text: str) -> Edit:
+def _below(names: Names, node: ast.stmt, text: str, use: int) -> Edit:
+    """Put `text` below the line of a statement, or right behind it where that line uses it."""
     at = next_line(names.text, names.end(node))
+    if use < at:
+        return Edit(Span(names.end(node), names.end(node)), f"; {text.strip()}")
     if at and names.text[at - 1] not in "\r\n":
         text = line_end(names.text) + text.removesuffix(line_end(names.text))
     return Edit(Span(at, at), text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrate.places import Place
-from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names
+from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names, is_other_framework
 from migrate.scopes import Scope
 
 if TYPE_CHECKING:
@@ -140,6 +140,17 @@ def _without_patched(names: Names, sites: list[Site]) -> list[Site]:
             for site in sites
             if any(p.startswith(f"{path}.") for p in (site.rule.source, *site.rule.aliases))
         )
+    asked = {s.rule.id: s.node.lineno for s in sites if _is_compared(s)}
+    sites = [
+        site
+        if site.rule.id not in asked or site.refusal
+        else replace(
+            site,
+            arguments=(),
+            refusal=Refusal("reference", f"line {asked[site.rule.id]} compares with the class"),
+        )
+        for site in sites
+    ]
     return [
         site
         if site.rule.id not in patched or site.refusal
@@ -153,6 +164,12 @@ def _without_patched(names: Names, sites: list[Site]) -> list[Site]:
         )
         for site in sites
     ]
+
+
+def _is_compared(site: Site) -> bool:
+    """Tell whether a class is compared with that of some instance, or looked up by it."""
+    parent = site.place.parent()
+    return site.rule.kind == "class" and isinstance(parent, (ast.Compare, ast.MatchClass, ast.Dict))
 
 
 def _assigned_modules(names: Names) -> Iterator[tuple[str, int]]:
@@ -191,7 +208,7 @@ def _named(
     meanings = names.resolve(node, scope)
     covered = sorted({rules.by_path[m].id for m in meanings if m in rules.by_path})
     if not covered:
-        return _uncovered(place, scope, node, meanings, rules)
+        return _uncovered(names, place, scope, node, meanings, rules)
     rule = rules.by_path[covered[0]]
     others = sorted(m for m in meanings if m not in rules.by_path and m != NONE)
     if others or len(covered) > 1:
@@ -209,7 +226,12 @@ def _described(meaning: str) -> str:
 
 
 def _uncovered(
-    place: Place, scope: Scope, node: ast.Name | ast.Attribute, meanings: Meanings, rules: RuleSet
+    names: Names,
+    place: Place,
+    scope: Scope,
+    node: ast.Name | ast.Attribute,
+    meanings: Meanings,
+    rules: RuleSet,
 ) -> Site | None:
     """Return what to say of a covered word that does not mean a covered API, if anything."""
     word = node.id if isinstance(node, ast.Name) else node.attr
@@ -234,8 +256,21 @@ def _uncovered(
         )
     holder = _last_name(node.value) if isinstance(node, ast.Attribute) else ""
     customary = isinstance(root, ast.Name) and root is not node and root.id in _CUSTOMARY
-    if called and (customary or holder in _CUSTOMARY) and meanings & {UNKNOWN, UNBOUND}:
+    # `from common import nn` may well hand torch's on.
+    bound = names.lookup(root.id, scope) if customary and isinstance(root, ast.Name) else ()
+    foreign = {
+        path
+        for path in bound
+        if path.rpartition(".")[2] in _CUSTOMARY and "." in path and not is_other_framework(path)
+    }
+    if (
+        called
+        and (customary or holder in _CUSTOMARY)
+        and (meanings & {UNKNOWN, UNBOUND} or foreign)
+    ):
         what = "a value that is not known here" if UNKNOWN in meanings else "not bound in this file"
+        if foreign:
+            what = f"imported from elsewhere, as {min(foreign)}"
         reason = f"`{ast.unparse(root if customary else node.value)}` is {what}"  # type: ignore[union-attr]
         return _refused(rule, place, scope, "unknown-name", reason, note=True)
     return None
@@ -248,6 +283,9 @@ def _classified(
     if not isinstance(node.ctx, ast.Load):
         return _refused(rule, place, scope, "assigned-api", f"{rule.id} itself is assigned to here")
     if isinstance(parent, ast.Call) and parent.func is node:
+        if _is_scripted(names, place):
+            reason = "the code around it is compiled by torch.jit"
+            return Site(rule, place, scope, parent, refusal=Refusal("torchscript", reason))
         if isinstance(node, ast.Name) and _is_alias_by_assignment(names, node, scope):
             reason = f"`{node.id}` was assigned {rule.id}, and other values may reach it"
             return Site(rule, place, scope, parent, refusal=Refusal("assigned-alias", reason))
@@ -258,6 +296,20 @@ def _classified(
     if isinstance(parent, ast.ClassDef) and node in parent.bases:
         return _refused(rule, place, scope, "subclass", f"class {parent.name} inherits from it")
     return _refused(rule, place, scope, "reference", _UNCALLED)
+
+
+def _is_scripted(names: Names, place: Place) -> bool:
+    """Tell whether torch.jit compiles the function or class around a call, or is given it."""
+    if "jit" not in names.text:
+        return False
+    for index, node in enumerate(place.path):
+        scope = names.scope_of(Place(place.path[: index + 1]))
+        marks: list[ast.expr] = [*getattr(node, "decorator_list", ()), *getattr(node, "bases", ())]
+        if isinstance(node, ast.Call) and index < len(place.path) - 2:
+            marks.append(node.func)
+        if any(m.startswith("torch.jit.") for mark in marks for m in names.resolve(mark, scope)):
+            return True
+    return False
 
 
 def _is_alias_by_assignment(names: Names, node: ast.Name, scope: Scope) -> bool:

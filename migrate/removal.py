@@ -16,6 +16,10 @@ from migrate.scopes import Binding, Scope
 _DIRECTIVE = re.compile(r"#\s*(?:type:\s*ignore|(?:fmt|isort|mypy|pragma|pylint|pyright):)")
 
 
+#: What reads names out of strings: code that is run, tables of names, and doctests.
+_READS_STRINGS = re.compile(r"\b(?:eval|exec|globals|locals|vars)\(|>>>")
+
+
 def removals(
     names: Names, edits: Sequence[Edit], gone: Iterable[tuple[str, Scope]], *, keep_module: bool
 ) -> list[Edit]:
@@ -83,7 +87,7 @@ def _is_removable(names: Names, binding: Binding, name: str) -> bool:
     if alias.asname is not None and alias.asname == alias.name:
         return False  # `from torch import nn as nn` is the explicit form of a re-export
     place = names.place_at(names.start(statement))
-    if any(isinstance(node, (ast.Try, ast.TryStar)) for node in place.path):
+    if any(isinstance(node, (ast.Try, ast.TryStar, ast.With)) for node in place.path):
         return False  # a guarded import asks whether torch is there; its handler is part of that
     lines = names.text[names.start(statement) : next_line(names.text, names.end(statement))]
     first_line = lines[: next_line(lines, 0)]
@@ -112,6 +116,8 @@ def _is_used(names: Names, name: str, holder: Scope, edits: Sequence[Edit]) -> b
         if name in edit.replacement and name in _names_in(edit.replacement):
             return True
     spans = sorted(edit.span for edit in edits if edit.span.start < edit.span.end)
+    # Such a file may read any of its names by a string; an import too many does no harm.
+    loose = _READS_STRINGS.search(names.text) is not None
     for offset, place in names.places_of(name):
         if any(span.start <= offset < span.end for span in spans):
             continue
@@ -119,7 +125,7 @@ def _is_used(names: Names, name: str, holder: Scope, edits: Sequence[Edit]) -> b
         if isinstance(node, (ast.Global, ast.Nonlocal, ast.JoinedStr)):
             return True
         if isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and _is_read_by_name(place.path, node):
+            if isinstance(node.value, str) and (loose or _is_read_by_name(place.path, node)):
                 return True
         elif isinstance(node, ast.Name) and node.id == name:
             # Where it is bound once more, a class body may do so for itself.

@@ -46,7 +46,12 @@ def render(text: str, plan: Plan, function: str, quote: str) -> str | Refusal:
     if len(ends) > 1:
         return Refusal("mixed-line-ends", "the lines of this call end in different ways")
     # Within parentheses a call may span lines wherever it stood.
-    node = cst.parse_expression(f"({_LINE_END.sub(chr(10), text)})")
+    try:
+        node = cst.parse_expression(f"({_LINE_END.sub(chr(10), text)})")
+    except (cst.ParserSyntaxError, cst.CSTValidationError):
+        # Of valid Python, LibCST refuses a conditional in parentheses right behind a keyword.
+        reason = "LibCST cannot read it, as where `not(a if b else c)` lacks a space"
+        return Refusal("unreadable-call", reason)
     call = cst.ensure_type(node, cst.Call)
     call = call.with_changes(lpar=call.lpar[1:], rpar=call.rpar[:-1])
     made = _arranged(call, plan, quote).with_changes(

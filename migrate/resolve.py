@@ -99,6 +99,11 @@ class Names:
         self._read_declarations(scope)
         return scope
 
+    @cached_property
+    def classes(self) -> list[ast.ClassDef]:
+        """Every class of the file, wherever it stands."""
+        return [node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
+
     def scope_of(self, place: Place) -> Scope:
         """Return the scope in which `place.node` is evaluated."""
         scope = self.module
@@ -269,6 +274,12 @@ _TORCH_STARS: dict[str, dict[str, str]] = {
 _FOREIGN = frozenset(
     {"mindspore", "mlx", "flax", "paddle", "mxnet", "jax", "keras", "tensorflow", "jittor"}
 )
+
+
+def is_other_framework(path: str) -> bool:
+    """Tell whether a dotted path is of another deep-learning framework than torch."""
+    return path.partition(".")[0] in _FOREIGN
+
 
 #: Modules outside the standard library whose star imports are common and bind no covered name.
 _HARMLESS_STARS = sys.stdlib_module_names | {"numpy", "pylab", "matplotlib", "scipy", "pandas"}

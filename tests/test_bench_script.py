@@ -46,9 +46,14 @@ def test_within_the_targets(tree: Path) -> None:
         pytest.param(["--at-most", "1e9", "--at-least", "1e9"], id="too near to the resolver"),
     ],
 )
-def test_missed_target(tree: Path, targets: list[str]) -> None:
-    done = bench(str(tree), *targets)
+def test_missed_target_fails_and_is_written_down(
+    tree: Path, tmp_path: Path, targets: list[str]
+) -> None:
+    document = tmp_path / "page.md"
+    document.write_text("<!-- table: written by scripts/bench -->\n<!-- end of table -->\n")
+    done = bench(str(tree), *targets, "--markdown", str(document))
     assert done.returncode == 1
+    assert "| check, the same files |" in document.read_text()
     assert "tree: too slow" in done.stderr
     assert "| check, the same files |" in done.stdout
 
