@@ -221,6 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Python flushes once more at exit, and must not fail there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError as error:  # a full disk behind standard output
+        click.echo(f"Error: the output cannot be written: {error.strerror}: free space", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     return status
 
 
