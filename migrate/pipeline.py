@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from heapq import merge
@@ -273,14 +274,26 @@ def _in_processes(
             done += 1
 
 
-def _pool(processes: int, one: _Migrate) -> ProcessPoolExecutor:
+@contextmanager
+def _pool(processes: int, one: _Migrate) -> Iterator[ProcessPoolExecutor]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     # Never a fork of a process that may have threads; the server forks from a clean one.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    return ProcessPoolExecutor(processes, context, initializer=_start, initargs=(one,))
+    # Python starts the server with `-c`, which puts the current folder in front of sys.path: a
+    # selectors.py in the user's tree would be imported, and run, in place of Python's own.
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        with ProcessPoolExecutor(processes, context, initializer=_start, initargs=(one,)) as pool:
+            yield pool
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 _one: _Migrate

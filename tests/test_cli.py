@@ -367,3 +367,27 @@ def test_a_path_that_is_no_text_in_a_locale_without_utf_8(tmp_path: Path) -> Non
     done = run("check", ".", cwd=tmp_path, env=env)
     assert done.stdout.startswith(b"l\\udce9.py:3:13 nn.CrossEntropyLoss: ")
     assert json.loads(run("check", ".", "--format", "json", cwd=tmp_path, env=env).stdout)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_no_file_of_the_user_is_ever_run(tmp_path: Path, jobs: str) -> None:
+    # The standard library's names, which a process that starts in this folder would find first.
+    marker = tmp_path.parent / f"{tmp_path.name}-was-run"
+    trap = f"open({str(marker)!r}, 'w').close()\nimport torch.nn as nn\nnn.NLLLoss()\n".encode()
+    names = ["selectors", "signal", "struct", "socket", "threading", "libcst", "numpy", "click"]
+    write(tmp_path, {f"{name}.py": trap for name in names})
+    write(tmp_path, {f"m{i}.py": TO_MIGRATE for i in range(80)})
+    # As the installed command starts: a script elsewhere, and no -P, which workers would inherit.
+    launcher = tmp_path.parent / f"{tmp_path.name}-launcher" / "torch2mindspore"
+    launcher.parent.mkdir()
+    launcher.write_text(
+        "import sys\nfrom migrate.cli import main\n"
+        "if __name__ == '__main__':\n    sys.exit(main())\n"
+    )
+    command = [sys.executable, str(launcher), "apply", "--jobs", jobs, "."]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"88 sites rewritten" in done.stdout
+    assert not marker.exists()
