@@ -13,7 +13,7 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -318,7 +318,7 @@ def test_the_grid_passes_every_legacy_value_by_position_and_by_keyword(grid: lis
 
 
 def test_nothing_differs_over_the_whole_grid(
-    grid: list[Site], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    grid: list[Site], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     assert len(grid) > 20_000
     may = {site.number: allowed(site) for site in grid}
@@ -363,14 +363,17 @@ def test_nothing_differs_over_the_whole_grid(
     handed_over = Counter(code for code in said.values() if code != "rewritten")
     codes = ", ".join(f"{count} {code}" for code, count in sorted(handed_over.items()))
     distinct = [sum(o[0] == "computed" for o in side[0]) for side in (torch, mindspore)]
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\ngrid: {len(grid)} sites, {len(grid) - handed_over.total()} rewritten, "
+    # conftest.py prints it in the summary: what a worker of pytest-xdist prints is lost.
+    record_property(
+        "cases",
+        (
+            f"grid: {len(grid)} sites, {len(grid) - handed_over.total()} rewritten, "
             f"{cases} executed cases ({raising} raise on both sides), "
             f"{handed_over.total()} handed over ({codes}), {len(found)} differ\n"
             f"      {distinct[0]} distinct results of torch, {distinct[1]} of MindSpore; "
-            f"{torch[3]} and {mindspore[3]} cases once more with nothing in between\n"
-        )
+            f"{torch[3]} and {mindspore[3]} cases once more with nothing in between"
+        ),
+    )
     assert not found, "\n".join([f"{len(found)} sites", *(v[0] for v in list(found.values())[:40])])
     assert torch[3] > 50
     assert mindspore[3] > 50
