@@ -42,6 +42,16 @@ def site_findings(file: File) -> Iterator[Finding]:
         message = f"`.{device.call.func.attr}(…)` removed: {CODES['device-removed'].remedy}"
         rule = device.sites[0].rule
         yield _finding(names, device.call, rule.id, Status.NOTE, "device-removed", message)
+    for move in file.moves:
+        assert isinstance(move.place.node, (ast.expr, ast.alias, ast.stmt))
+        finding = _finding(names, move.place.node, move.rule, move.status, move.code, move.message)
+        yield replace(
+            finding,
+            before=move.before or finding.before,
+            after=move.after,
+            evidence=move.evidence,
+            pairs=move.pairs,
+        )
 
 
 def _refused(work: Work, names: Names) -> Finding:
@@ -70,7 +80,12 @@ def _rewritten(work: Work, names: Names) -> Finding:
 
 
 def _finding(
-    names: Names, node: ast.expr | ast.alias, rule: str, status: Status, code: str, message: str
+    names: Names,
+    node: ast.expr | ast.alias | ast.stmt,
+    rule: str,
+    status: Status,
+    code: str,
+    message: str,
 ) -> Finding:
     line, column = names.lines.position(names.start(node))
     end_line, end_column = names.lines.position(names.end(node))

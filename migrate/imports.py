@@ -14,12 +14,31 @@ from migrate.model import Edit, Span
 from migrate.resolve import STAR, UNBOUND, Names
 
 if TYPE_CHECKING:
-    from migrate.match import Site
+    from migrate.scopes import Scope
 
 _ROOT = "mindspore"
 
 #: Names for the imported module, in order of preference, where the first is taken.
 _SPELLINGS = (_ROOT, "ms", "mindspore_")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A place that is to name something of MindSpore.
+
+    Attributes
+    ----------
+    start : int
+        The character at which the expression begins that will hold the name.
+    scope : Scope
+        Where the name is evaluated.
+    target : str
+        The dotted path.
+    """
+
+    start: int
+    scope: Scope
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +65,19 @@ class Reference:
         return self.names[module] + rest
 
 
-def reference(names: Names, sites: Sequence[Site]) -> Reference | None:
-    """Choose how the file's sites name their targets.
+def reference(names: Names, needs: Sequence[Need]) -> Reference | None:
+    """Choose how the places of a file name their targets.
 
-    An import of MindSpore that stands above every site, at the module's level and on every way
+    An import of MindSpore that stands above every place, at the module's level and on every way
     through it, is reused. Otherwise `import mindspore` is added, under another name where that one
-    is taken at any site.
+    is taken at any place.
 
     Returns
     -------
     Reference or None
         None where every spelling is taken.
     """
-    first = min(names.start(site.node) for site in sites)
+    first = min(need.start for need in needs)
     found: dict[str, str] = {}
     for statement in names.tree.body:
         if not isinstance(statement, (ast.Import, ast.ImportFrom)) or names.end(statement) > first:
@@ -68,14 +87,14 @@ def reference(names: Names, sites: Sequence[Site]) -> Reference | None:
                 if (
                     binding.statement is statement
                     and binding.path.partition(".")[0] == _ROOT
-                    and all(names.lookup(name, s.scope) == {binding.path} for s in sites)
+                    and all(names.lookup(name, n.scope) == {binding.path} for n in needs)
                 ):
                     found.setdefault(binding.path, name)
-    if all(any(_covers(path, site.rule.target) for path in found) for site in sites):
+    if all(any(_covers(path, need.target) for path in found) for need in needs):
         return Reference(found)
     for spelling in _SPELLINGS:
         taken = {UNBOUND, STAR, _ROOT}
-        if all(names.lookup(spelling, site.scope) <= taken for site in sites) and not (
+        if all(names.lookup(spelling, need.scope) <= taken for need in needs) and not (
             names.lookup(spelling, names.module) - taken
         ):
             alias = "" if spelling == _ROOT else f" as {spelling}"

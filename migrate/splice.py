@@ -44,7 +44,7 @@ def differs_outside(before: Names, after: Names, edits: Sequence[Edit]) -> str:
     stack: list[tuple[ast.AST, ast.AST]] = [(before.tree, after.tree)]
     while stack:
         old, new = stack.pop()
-        if isinstance(old, ast.Call):
+        if isinstance(old, ast.Call) or (isinstance(old, ast.expr) and touched.cover(old)):
             continue  # what is edited, or holds it; a call stays one whatever it holds
         if type(old) is not type(new):
             return f"line {getattr(old, 'lineno', 1)} would parse as something else"
@@ -69,6 +69,8 @@ class _Lines:
     def __init__(self, names: Names, spans: Sequence[Span]) -> None:
         position = names.lines.position
         lines = sorted((position(span.start)[0], position(span.end)[0]) for span in spans)
+        self._names = names
+        self._spans = {(span.start, span.end) for span in spans}
         self._first = [first for first, _ in lines]
         # Ends are made to rise, so that one look at the nearest start is enough.
         self._last = list(accumulate((last for _, last in lines), max))
@@ -81,6 +83,10 @@ class _Lines:
         first = decorators[0].lineno if decorators else node.lineno
         at = bisect_right(self._first, node.end_lineno or first) - 1
         return at >= 0 and self._last[at] >= first
+
+    def cover(self, node: ast.expr) -> bool:
+        """Tell whether an edit replaces `node` as a whole."""
+        return (self._names.start(node), self._names.end(node)) in self._spans
 
 
 #: Statements that edits add and take away.

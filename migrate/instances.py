@@ -1,0 +1,142 @@
+"""The calls that instances reach, proven together with their constructors, and their edits."""
+
+from __future__ import annotations
+
+import ast
+
+from migrate.flow import DeviceCall, InstanceCall, follow
+from migrate.match import Refusal, Site
+from migrate.model import Edit, Span
+from migrate.proving import pair_of, proof_of
+from migrate.removal import statement_removal
+from migrate.resolve import Names
+from migrate.splice import apply
+from migrate.work import Called, File, Work
+
+
+def follow_instances(file: File) -> None:
+    """Follow the instances until no constructor is handed over because of its uses any more."""
+    while True:
+        open_works = {id(w.site): w for w in file.works if w.refusal is None and w.made is not None}
+        file.flow = follow(file.names, [work.site for work in open_works.values()])
+        refused = dict(file.flow.refusals)
+        file.called = {}
+        for call in file.flow.keyword_calls:
+            for site in call.sites:
+                if id(site) in open_works and id(site) not in refused:
+                    proof = _prove_call(call, open_works[id(site)], file)
+                    if isinstance(proof, Refusal):
+                        refused.update({id(s): proof for s in call.sites})
+        for device in file.flow.device_calls:
+            for site in device.sites:
+                if id(site) in open_works and id(site) not in refused and device.statement is None:
+                    proof = _prove_chain(device, open_works[id(site)], file)
+                    if isinstance(proof, Refusal):
+                        refused[id(site)] = proof
+        if not refused:
+            return
+        for key, refusal in refused.items():
+            open_works[key].refusal = refusal
+
+
+def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:
+    """Prove a constructor and one call of its instance together."""
+    assert work.made is not None
+    names = file.names
+    start = names.start(call.call)
+    before = names.slice(call.call)
+    edits = [
+        Edit(Span(e.span.start - start, e.span.end - start), e.replacement)
+        for e in keyword_edits(call, names)
+    ]
+    after = apply(before, edits)
+    if call.at_once:
+        # The constructor stands within the call: `nn.NLLLoss()(input=x, target=y)`.
+        place = before.index(work.before)
+        shifted = apply(before, [*edits, Edit(Span(place, place + len(work.before)), work.after)])
+        chain = _chain_edits(work.site, file, start)
+        after = (
+            apply(
+                before,
+                [*edits, *chain, Edit(Span(place, place + len(work.before)), work.after)],
+            )
+            if chain
+            else shifted
+        )
+        pair = pair_of(work.made, before, after, harmless=_harmless(file, work.site))
+    else:
+        pair = pair_of(work.made, work.before, work.after, before, after)
+    proof = proof_of(pair)
+    if isinstance(proof, Refusal):
+        return proof
+    others = file.called[id(call)].pairs if id(call) in file.called else ()
+    file.called[id(call)] = Called(before, after, proof, (*others, pair))
+    return None
+
+
+def _chain_edits(site: Site, file: File, start: int) -> list[Edit]:
+    edits = [
+        edit
+        for device in file.flow.device_calls
+        if device.sites == (site,) and device.statement is None
+        for edit in [device_edit(device, file.names)]
+        if edit is not None
+    ]
+    return [Edit(Span(e.span.start - start, e.span.end - start), e.replacement) for e in edits]
+
+
+def _prove_chain(device: DeviceCall, work: Work, file: File) -> Refusal | None:
+    assert work.made is not None
+    if device_edit(device, file.names) is None:
+        return Refusal("chained-call", "the layout of the chained call cannot be taken apart")
+    inner: ast.expr = device.call
+    while isinstance(inner, ast.Call) and inner is not work.site.call:
+        assert isinstance(inner.func, ast.Attribute)
+        inner = inner.func.value
+    if inner is not work.site.call:
+        return None  # a call on a name that holds the instance
+    before = file.names.slice(device.call)
+    proof = proof_of(pair_of(work.made, before, work.after, harmless=_harmless(file, work.site)))
+    if isinstance(proof, Refusal):
+        return proof
+    return None
+
+
+def _harmless(file: File, site: Site) -> frozenset[str]:
+    """Return the texts of the device arguments that following has found to be without effect."""
+    return frozenset(
+        ast.unparse(value)
+        for device in file.flow.device_calls
+        if site in device.sites
+        for value in [*device.call.args, *(k.value for k in device.call.keywords)]
+    )
+
+
+def keyword_edits(call: InstanceCall, names: Names) -> list[Edit]:
+    """Return the edits that rename the keywords of an instance's call."""
+    rule = call.sites[0].rule
+    renamed = dict(zip(rule.source_call, rule.target_call, strict=True))
+    edits = []
+    for keyword in call.call.keywords:
+        assert keyword.arg is not None
+        start = names.start(keyword)
+        edits.append(Edit(Span(start, start + len(keyword.arg)), renamed[keyword.arg]))
+    return edits
+
+
+def device_edit(device: DeviceCall, names: Names) -> Edit | None:
+    """Return the edit that takes `.cuda(…)` off an expression, or None for a strange layout."""
+    assert isinstance(device.call.func, ast.Attribute)
+    if device.statement is not None:
+        return statement_removal(names, device.statement)
+    inner, end = names.end(device.call.func.value), names.end(device.call)
+    attribute = names.end(device.call.func) - len(device.call.func.attr)
+    dot = names.text.rfind(".", inner, attribute)
+    if dot < 0 or names.text[dot + 1 : attribute].strip(" \t\\\r\n"):
+        return None
+    between = names.text[inner:dot]
+    if "#" in between or "#" in names.text[attribute:end]:
+        return None
+    kept = between.rstrip(" \t\r\n\\")  # a closing parenthesis, if anything
+    start = inner + len(kept)
+    return Edit(Span(start, end), "")
