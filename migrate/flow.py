@@ -37,7 +37,7 @@ from migrate.scopes import Scope
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InstanceCall:
-    """A call of an instance whose keywords are to be renamed.
+    """A call of an instance.
 
     Attributes
     ----------
@@ -83,12 +83,16 @@ class Flow:
 
     Attributes
     ----------
+    calls : list of InstanceCall
+        Every call that reaches their instances and nothing else.
     keyword_calls : list of InstanceCall
+        Those whose keywords are to be renamed.
     device_calls : list of DeviceCall
     refusals : dict of int to Refusal
         By the `id` of a site that must be handed over.
     """
 
+    calls: list[InstanceCall] = field(default_factory=list)
     keyword_calls: list[InstanceCall] = field(default_factory=list)
     device_calls: list[DeviceCall] = field(default_factory=list)
     refusals: dict[int, Refusal] = field(default_factory=dict)
@@ -490,6 +494,9 @@ class _Follower:
         call = place.node
         assert isinstance(call, ast.Call)
         self.classified.add(id(call))
+        reached = InstanceCall(group, call, place, at_once)
+        if proven:
+            self.flow.calls.append(reached)
         if not call.keywords:
             return
         known = set(group[0].rule.source_call)
@@ -503,4 +510,4 @@ class _Follower:
             what = "passes keywords to what may also be something else"
             self._refuse(group, "keyword-call", f"{where} {what}")
         else:
-            self.flow.keyword_calls.append(InstanceCall(group, call, place, at_once))
+            self.flow.keyword_calls.append(reached)
