@@ -73,6 +73,23 @@ def not_a_device(names: Names, method: str, call: ast.Call, scope: Scope) -> Ref
     return None
 
 
+#: torch's losses that are called with `(input, target)`, in this order, and nothing else.
+LIKE_LOSSES = frozenset(
+    """
+    BCELoss BCEWithLogitsLoss CrossEntropyLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss
+    LinearCrossEntropyLoss MSELoss MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss
+    NLLLoss NLLLoss2d SmoothL1Loss SoftMarginLoss
+    """.split()  # noqa: SIM905 (a list would take a line a name)
+)
+
+
+def is_torch_loss(path: str) -> bool:
+    """Tell whether a dotted path is of a loss of torch's that takes `(input, target)`."""
+    module, _, name = path.rpartition(".")
+    modules = ("torch.nn", "torch.nn.modules", "torch.nn.modules.loss")
+    return name in LIKE_LOSSES and module in modules
+
+
 #: The classes that torch's losses inherit from.
 _BASES = frozenset({"Module", "_Loss", "_WeightedLoss"})
 

@@ -64,6 +64,21 @@ _ALL = (
         "",
         "criterion(input=x, target=y)  ->  criterion(logits=x, labels=y)",
     ),
+    Code(
+        "call-positional",
+        "The keywords of a call were taken out",
+        "What is called may be a migrated loss or another loss of torch's, and these differ in the "
+        "names of their operands, but not in the order.",
+        "",
+        "criterion(input=x, target=y)  ->  criterion(x, y)",
+    ),
+    Code(
+        "call-forward",
+        "A call of .forward became a call of the instance",
+        "A MindSpore Cell has no method forward; calling it computes the loss.",
+        "",
+        "criterion.forward(x, y)  ->  criterion(x, y)",
+    ),
     # -- notes ----------------------------------------------------------------------------------
     Code(
         "device-removed",
@@ -198,6 +213,13 @@ _ALL = (
         "Rewriting the constructor alone would break that use.",
         "change that line first, or rewrite the two together",
         "criterion = nn.NLLLoss()\ncriterion.double()",
+    ),
+    Code(
+        "torch-container",
+        "The instance is put into a container of torch's",
+        "ModuleList, ModuleDict and Sequential take modules of torch only, and a Cell is none.",
+        "keep the losses in a plain list or dict, or in mindspore.nn.CellList",
+        "losses = nn.ModuleList([nn.NLLLoss()])",
     ),
     Code(
         "keyword-call",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from migrate.errors import SourceError
 from migrate.flow import Flow
 from migrate.imports import Need, addition, reference
-from migrate.instances import device_edit, keyword_edits
+from migrate.instances import call_edits, device_edit
 from migrate.match import Refusal
 from migrate.model import Edit, Span
 from migrate.places import Place
@@ -107,8 +107,8 @@ def _inner_edits(file: File, refer: Reference | None) -> list[Edit]:
     """Return the edits of the instances' calls, and of what moves along."""
     names = file.names
     edits: dict[Edit, None] = {}
-    for call in file.flow.keyword_calls:
-        edits.update(dict.fromkeys(keyword_edits(call, names)))
+    for call in file.flow.edited_calls:
+        edits.update(dict.fromkeys(call_edits(call, names) or ()))
     for device in file.flow.device_calls:
         edit = device_edit(device, names)
         if edit is not None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate.codes import CODES
+from migrate.flow import InstanceCall
 from migrate.model import Finding, Status
 from migrate.removal import exported
 from migrate.resolve import Names
@@ -26,12 +27,12 @@ def site_findings(file: File) -> Iterator[Finding]:
             yield _refused(work, names)
         else:
             yield _rewritten(work, names)
-    for call in file.flow.keyword_calls:
+    for call in file.flow.edited_calls:
         called = file.called[id(call)]
         rule = call.sites[0].rule
-        message = f"keywords renamed: {', '.join(rule.target_call)}"
+        code, message = _call_changes(call)
         yield replace(
-            _finding(names, call.call, rule.id, Status.REWRITTEN, "call-keywords", message),
+            _finding(names, call.call, rule.id, Status.REWRITTEN, code, message),
             before=called.before,
             after=called.after,
             evidence=called.evidence,
@@ -52,6 +53,19 @@ def site_findings(file: File) -> Iterator[Finding]:
             evidence=move.evidence,
             pairs=move.pairs,
         )
+
+
+def _call_changes(call: InstanceCall) -> tuple[str, str]:
+    """Return the code of what happens to an instance's call, and all of it in words."""
+    said = []
+    if call.call.keywords and call.positional:
+        said.append(("call-positional", "keywords taken out, as another loss may be called here"))
+    elif call.call.keywords:
+        renamed = ", ".join(call.sites[0].rule.target_call)
+        said.append(("call-keywords", f"keywords renamed: {renamed}"))
+    if call.forward:
+        said.append(("call-forward", "`.forward` taken out: a Cell is called itself"))
+    return said[0][0], "; ".join(words for _, words in said)
 
 
 def _refused(work: Work, names: Names) -> Finding:

@@ -2,12 +2,15 @@
 
 A constructor and the calls that reach its instance move together or not at all: MindSpore's
 instances take `logits, labels` where torch's take `input, target`, and have no `.cuda()`.
+
+From each constructor the instance is followed forwards, to wherever it may get; `Values` then looks
+back from each call that was found, at all that may get there.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrate.attributes import (
@@ -17,22 +20,15 @@ from migrate.attributes import (
     asks_for_torch,
     not_a_device,
 )
-from migrate.holders import (
-    Holder,
-    function_around,
-    owner_of,
-    parameters_reached,
-    related_classes,
-    unknown_keyword_calls,
-    uses_of_attribute,
-    uses_of_name,
-    values_of_attribute,
-    values_of_name,
-)
+from migrate.cells import LONGEST, Step, Way, element, key_of, meet
+from migrate.holders import Holder, unknown_keyword_calls, uses_of
 from migrate.match import Refusal, Site
+from migrate.operands import is_pure
 from migrate.places import Place
+from migrate.possible import Possible
 from migrate.resolve import Names
-from migrate.scopes import Scope
+from migrate.routes import Reached, Routes
+from migrate.values import Values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,12 +44,18 @@ class InstanceCall:
         Of the call.
     at_once : bool
         Whether a constructor is called directly: `nn.NLLLoss()(input=x, target=y)`.
+    forward : bool
+        Whether it is called by its method: `criterion.forward(x, y)`.
+    positional : bool
+        Whether the keywords go, because it may also be another loss that knows no others.
     """
 
     sites: tuple[Site, ...]
     call: ast.Call
     place: Place
     at_once: bool = False
+    forward: bool = False
+    positional: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,23 +87,17 @@ class Flow:
     ----------
     calls : list of InstanceCall
         Every call that reaches their instances and nothing else.
-    keyword_calls : list of InstanceCall
-        Those whose keywords are to be renamed.
+    edited_calls : list of InstanceCall
+        Those whose keywords are to be renamed or to go, or that lose their `.forward`.
     device_calls : list of DeviceCall
     refusals : dict of int to Refusal
         By the `id` of a site that must be handed over.
     """
 
     calls: list[InstanceCall] = field(default_factory=list)
-    keyword_calls: list[InstanceCall] = field(default_factory=list)
+    edited_calls: list[InstanceCall] = field(default_factory=list)
     device_calls: list[DeviceCall] = field(default_factory=list)
     refusals: dict[int, Refusal] = field(default_factory=dict)
-
-
-#: Functions that give back what they are given, or something that behaves like it.
-_HAND_BACK = frozenset(
-    {"DataParallel", "DistributedDataParallel", "cast", "compile", "copy", "deepcopy", "prepare"}
-)
 
 
 def follow(names: Names, sites: Sequence[Site]) -> Flow:
@@ -112,7 +108,7 @@ def follow(names: Names, sites: Sequence[Site]) -> Flow:
     names : Names
     sites : sequence of Site
         Constructor calls that are to be rewritten. A constructor that is not among them counts as
-        something else that a name may hold.
+        one of torch's losses.
 
     Returns
     -------
@@ -127,36 +123,36 @@ class _Follower:
     def __init__(self, names: Names, sites: Sequence[Site]) -> None:
         self.names = names
         self.sites = [site for site in sites if site.rule.kind == "class"]
-        self.by_call = {id(site.call): site for site in self.sites}
+        self.by_id = {id(site): site for site in self.sites}
+        self.values = Values(names, self.sites)
+        self.routes = Routes(names)
         self.flow = Flow()
         self.escaped: list[Site] = []
-        self.primary: dict[Holder, None] = {}
-        self.visited: set[tuple[Holder, tuple[int, ...]]] = set()
+        self.visited: set[tuple[int, int, Way]] = set()
         self.classified: set[int] = set()
 
     def run(self) -> Flow:
         for site in self.sites:
             place = self._past_chain(site)
             if place is not None:
-                self._follow((site,), place, proven=True, fresh=True)
-        while self.primary:
-            holder = self.primary.popitem()[0]
-            self._read_holder(holder)
+                self._follow(site, place, (), fresh=True)
         self._read_unknown_calls()
         return self.flow
 
     def _read_unknown_calls(self) -> None:
         """Hand over what escapes, where a keyword call of something unknown may be its call."""
-        call = (
-            next(unknown_keyword_calls(self.names, self.classified), None) if self.escaped else None
-        )
-        if call is not None:
-            what = f"line {call.lineno} calls `{ast.unparse(call.func)}` with `input=` or `target=`"
-            self._refuse(self.escaped, "keyword-call", f"it is passed on, and {what}")
+        for call in unknown_keyword_calls(self.names, self.classified) if self.sites else ():
+            found = self.values.possible(call.func)
+            where = (
+                f"line {call.lineno} calls `{ast.unparse(call.func)}` with `input=` or `target=`"
+            )
+            for site in self._sites(found):
+                self._refuse(site, "keyword-call", f"{where} on a way that was not followed")
+            for site in self.escaped if found.other or found.open else ():
+                self._refuse(site, "keyword-call", f"it is passed on, and {where}")
 
-    def _refuse(self, sites: Sequence[Site], code: str, reason: str) -> None:
-        for site in sites:
-            self.flow.refusals.setdefault(id(site), Refusal(code, reason))
+    def _refuse(self, site: Site, code: str, reason: str) -> None:
+        self.flow.refusals.setdefault(id(site), Refusal(code, reason))
 
     # -- from the constructor on ----------------------------------------------------------------
 
@@ -168,24 +164,24 @@ class _Follower:
             if not (isinstance(call, ast.Call) and call.func is attribute):
                 if attribute.attr not in COMMON_ATTRIBUTES:
                     reason = f"`.{attribute.attr}` is read from the new instance"
-                    self._refuse([site], "chained-call", reason)
+                    self._refuse(site, "chained-call", reason)
                 return None
+            if attribute.attr == "forward":
+                return place
             refusal = not_a_device(self.names, attribute.attr, call, site.scope)
             if refusal is not None:
-                self._refuse([site], refusal.code, refusal.reason)
+                self._refuse(site, refusal.code, refusal.reason)
                 return None
             place = place.up(2)
             self.flow.device_calls.append(DeviceCall((site,), call, place))
         return place
 
-    # -- from a value on -------------------------------------------------------------------------
-
     def _follow(
         self,
-        group: tuple[Site, ...],
+        site: Site,
         place: Place,
+        way: Way,
         *,
-        proven: bool,
         fresh: bool = False,
         origin: Holder | None = None,
     ) -> None:
@@ -193,272 +189,148 @@ class _Follower:
 
         Parameters
         ----------
-        group : tuple of Site
-            The constructors whose instance it may be.
-        proven : bool
-            Whether it is one of them for certain.
+        site : Site
+            The constructor whose instance may be there.
+        way : tuple
+            The way from the value to the instance; empty where it is the instance itself.
         fresh : bool
-            Whether it is the constructor itself, so that what it is bound to can be told by the
-            values of that name.
+            Whether the value has had no name yet.
         origin : Holder or None
-            The name it was read from: binding it to that name again tells nothing new.
+            The name it was read from, for what stands in f-strings.
         """
         node, parent = place.node, place.parent()
-        up = place.up()
         if isinstance(node, ast.JoinedStr):
-            self._read_fstring(group, node, origin)
+            self._read_fstring(site, node, origin)
+            return
+        key = (id(node), id(site), way)
+        if key in self.visited:
+            return
+        self.visited.add(key)
+        if len(way) > LONGEST:
+            self.escaped.append(site)
         elif isinstance(parent, ast.Call) and parent.func is node:
-            self._read_call(group, up, at_once=fresh and proven, proven=proven)
+            if not way:
+                self._read_call(site, place.up(), node, fresh=fresh)
+            elif way[0] is Step.CALL:
+                self._follow(site, place.up(), way[1:], fresh=fresh)
         elif isinstance(parent, ast.Attribute):
-            self._read_attribute(group, place, parent, proven=proven, fresh=fresh, origin=origin)
-        elif isinstance(parent, ast.BoolOp) or (
-            isinstance(parent, ast.IfExp) and node is not parent.test
+            self._read_attribute(site, place, parent, way, fresh=fresh)
+        elif isinstance(parent, ast.Subscript) and parent.value is node:
+            self._read_item(site, place.up(), parent, way)
+        elif isinstance(parent, ast.Call) or (
+            isinstance(parent, ast.keyword) and isinstance(place.parent(2), ast.Call)
         ):
-            self._follow(group, up, proven=False, fresh=fresh, origin=origin)
-        elif isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
-            targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
-            self._bind(group, targets, place, fresh=fresh, origin=origin)
+            self._follow_argument(site, place, way)
+        else:
             if isinstance(parent, ast.NamedExpr):
-                self._follow(group, up, proven=proven, fresh=fresh, origin=origin)
-        elif isinstance(parent, (ast.Tuple, ast.List)):
-            self._follow_element(group, place, parent, fresh=fresh, origin=origin)
-        elif isinstance(parent, ast.Return):
-            self.escaped.extend(group)
-            self._follow_return(group, place)
-        elif isinstance(parent, (ast.Call, ast.keyword)):
-            self.escaped.extend(group)
-            self._follow_argument(group, place)
-        elif not isinstance(parent, (ast.Expr, ast.Compare, ast.Delete)):
-            self.escaped.extend(group)
+                self._follow(site, place.up(), way, fresh=fresh)
+            self._go_on(site, self.routes.onward(place, way), fresh=fresh)
 
-    def _bind(
-        self,
-        group: tuple[Site, ...],
-        targets: Sequence[ast.expr],
-        place: Place,
-        *,
-        fresh: bool,
-        origin: Holder | None,
-    ) -> None:
-        scope = self.names.scope_of(place)
-        for target in targets:
-            if isinstance(target, ast.Name) and self.names.slice(target) != target.id:
-                reason = "its name is written in characters that Python folds into others"
-                self._refuse(group, "instance-attribute", reason)
-            holders = list(self._holders(target, scope, place))
-            if not holders:
-                self.escaped.extend(group)
-            for holder in holders:
-                if fresh:
-                    self.primary[holder] = None
-                elif holder != origin:
-                    self._read_derived(holder, group)
+    def _go_on(self, site: Site, reached: Reached, *, fresh: bool = False) -> None:
+        if reached.escapes:
+            self.escaped.append(site)
+        if reached.odd_name:
+            reason = "its name is written in characters that Python folds into others"
+            self._refuse(site, "instance-attribute", reason)
+        for value, way in reached.values:
+            self._follow(site, value, way, fresh=fresh)
+        for holder, way in reached.holders:
+            for use, _ in uses_of(self.names, holder):
+                self._follow(site, use, way, origin=holder)
+            if not way and holder.owner is not None:
+                self._check_module(site, holder)
 
-    def _follow_element(
-        self,
-        group: tuple[Site, ...],
-        place: Place,
-        sequence: ast.Tuple | ast.List,
-        *,
-        fresh: bool,
-        origin: Holder | None,
-    ) -> None:
-        """Follow a value in a literal sequence that is unpacked, or looped over."""
-        outer = place.parent(2)
-        index = sequence.elts.index(place.node)  # type: ignore[arg-type]
-        if isinstance(outer, ast.Assign) and sequence is outer.value:
-            for target in outer.targets:
-                if (
-                    isinstance(target, (ast.Tuple, ast.List))
-                    and len(target.elts) == len(sequence.elts)
-                    and not any(isinstance(e, ast.Starred) for e in target.elts)
-                ):
-                    self._bind(group, [target.elts[index]], place, fresh=fresh, origin=origin)
-                else:
-                    self.escaped.extend(group)
-            return
-        self.escaped.extend(group)
-        if isinstance(outer, (ast.For, ast.AsyncFor)) and sequence is outer.iter:
-            self._bind(group, [outer.target], place, fresh=False, origin=origin)
-        elif isinstance(outer, ast.comprehension) and isinstance(outer.target, ast.Name):
-            inner = self.names.inner_scope(place.up(3).node, self.names.scope_of(place.up(3)))
-            self._read_derived(Holder(outer.target.id, scope=inner), group)
-        elif isinstance(outer, ast.Return):
-            self._follow_return(group, place, index)
+    def _check_module(self, site: Site, holder: Holder) -> None:
+        """Hand over what shares an attribute with a module of torch, which lets in nothing else."""
+        if self.routes.holds_torch_module(holder, self.values.by_call):
+            reason = f"`{holder.name}` also holds a module of torch, which lets in nothing else"
+            self._refuse(site, "instance-attribute", reason)
 
-    def _follow_return(
-        self, group: tuple[Site, ...], place: Place, index: int | None = None
-    ) -> None:
-        """Follow what a function of this file returns, perhaps in a tuple, to its calls."""
-        function = function_around(self.names, place)
-        if function is None or self._is_visited(function, group):
-            return
-        for use, _ in self._uses_of(function):
-            parent, call = use.parent(), use.up()
-            is_call = isinstance(parent, ast.Call) and parent.func is use.node
-            if not is_call and function.owner is not None:
-                call = use  # a property
-            elif not is_call:
-                continue
-            if index is None:
-                self._follow(group, call, proven=False)
-            elif isinstance(assign := call.parent(), ast.Assign):
-                for target in assign.targets:
-                    if isinstance(target, (ast.Tuple, ast.List)) and index < len(target.elts):
-                        self._bind(group, [target.elts[index]], call, fresh=False, origin=None)
-
-    def _follow_argument(self, group: tuple[Site, ...], place: Place) -> None:
+    def _follow_argument(self, site: Site, place: Place, way: Way) -> None:
         """Follow an argument into a function or class of this file."""
         call = place.parent(2 if isinstance(place.parent(), ast.keyword) else 1)
-        if isinstance(call, ast.Call) and asks_for_torch(
-            self.names, [site.rule for site in group], call, place
-        ):
+        assert isinstance(call, ast.Call)
+        if not way and asks_for_torch(self.names, [site.rule], call, place):
             reason = f"line {call.lineno} asks whether it is an instance of a torch class"
-            self._refuse(group, "instance-attribute", reason)
+            self._refuse(site, "instance-attribute", reason)
             return
-        reached = list(parameters_reached(self.names, place))
-        for holder in reached:
-            self._read_derived(holder, group)
-        if not isinstance(call, ast.Call) or reached:
+        holds = self.routes.torch_container(call, place)
+        if holds:
+            self._refuse(site, "torch-container", f"line {call.lineno} puts it into {holds}")
+            return
+        reached = self.routes.argument(place, call, way)
+        self._go_on(site, reached)
+        if reached.holders or reached.values or way:
             return
         name = str(getattr(call.func, "attr", getattr(call.func, "id", "")))
         if name in ("add_module", "register_module"):
             reason = f"line {call.lineno} registers it among the modules of torch"
-            self._refuse(group, "instance-attribute", reason)
-        if {keyword.arg for keyword in call.keywords} & set(group[0].rule.source_call):
+            self._refuse(site, "instance-attribute", reason)
+        if {keyword.arg for keyword in call.keywords} & set(site.rule.source_call):
             # `partial(criterion, target=y)` and `submit(criterion, input=x)` hand keywords on.
             reason = f"line {call.lineno} may hand its keywords on to it"
-            self._refuse(group, "keyword-call", reason)
-        if name in _HAND_BACK:
-            self._follow(group, place.up(1 if place.parent() is call else 2), proven=False)
-
-    def _is_visited(self, holder: Holder, group: tuple[Site, ...]) -> bool:
-        key = (holder, tuple(id(site) for site in group))
-        if key in self.visited:
-            return True
-        self.visited.add(key)
-        return False
-
-    def _read_derived(self, holder: Holder, group: tuple[Site, ...]) -> None:
-        """Read the uses of a name that may hold the instance, among other things."""
-        if self._is_visited(holder, group):
-            return
-        for place, _ in self._uses_of(holder):
-            self._follow(group, place, proven=False, origin=holder)
-
-    def _uses_of(self, holder: Holder) -> Iterator[tuple[Place, bool]]:
-        if holder.scope is not None:
-            return uses_of_name(self.names, holder.scope, holder.name)
-        assert holder.owner is not None
-        related = related_classes(self.names, holder.owner)
-        return uses_of_attribute(self.names, holder.name, related)
-
-    def _holders(self, target: ast.expr, scope: Scope, place: Place) -> Iterator[Holder]:
-        if isinstance(target, ast.Name):
-            bound = self.names.bindings_of(target.id, scope)
-            if bound is None:
-                return
-            yield Holder(target.id, scope=bound[1])
-            if isinstance(bound[1].node, ast.ClassDef):
-                yield Holder(target.id, owner=bound[1].node)
-        elif isinstance(target, ast.Attribute):
-            owner = owner_of(target, place)
-            if owner is not None:
-                yield Holder(target.attr, owner=owner)
-
-    # -- what a name holds, and what is done with it --------------------------------------------
-
-    def _read_holder(self, holder: Holder) -> None:
-        if holder.scope is not None:
-            values, pure = values_of_name(self.names, holder.scope, holder.name)
-        else:
-            assert holder.owner is not None
-            related = related_classes(self.names, holder.owner)
-            values, pure = values_of_attribute(self.names, holder.name, related)
-        sites: dict[int, Site] = {}
-        for value in values:
-            pure = self._collect(value, holder, sites) and pure
-        group = tuple(sites.values())
-        if not group or self._is_visited(holder, group):
-            return
-        for place, proven in self._uses_of(holder):
-            self._follow(group, place, proven=pure and proven, origin=holder)
-        if holder.owner is not None and any(map(self._is_torch_module, values)):
-            reason = f"`{holder.name}` also holds a module of torch, which lets in nothing else"
-            self._refuse(group, "instance-attribute", reason)
-
-    def _is_torch_module(self, value: ast.expr) -> bool:
-        """Tell whether a value assigned to an attribute makes a torch module that stays one."""
-        if not isinstance(value, ast.Call) or id(value) in self.by_call:
-            return False
-        scope = self.names.scope_of(self.names.place_at(self.names.start(value)))
-        return any(m.startswith("torch.nn.") for m in self.names.resolve(value.func, scope))
-
-    def _collect(self, value: ast.expr, holder: Holder, sites: dict[int, Site]) -> bool:
-        """Add the constructors in `value` to `sites`; tell whether it can be nothing else."""
-        if isinstance(value, (ast.IfExp, ast.BoolOp)):
-            parts = value.values if isinstance(value, ast.BoolOp) else [value.body, value.orelse]
-            found = [self._collect(part, holder, sites) for part in parts]  # each adds to sites
-            return all(found)
-        while (
-            isinstance(value, ast.Call)
-            and isinstance(value.func, ast.Attribute)
-            and value.func.attr in DEVICE_METHODS
-            and id(value) not in self.by_call
-        ):
-            value = value.func.value
-        if isinstance(value, ast.Call) and id(value) in self.by_call:
-            site = self.by_call[id(value)]
-            sites[id(site)] = site
-            return True
-        if isinstance(value, ast.Constant) and value.value is None:
-            return True
-        # `criterion = criterion.cuda()` holds what it held.
-        if holder.scope is not None:
-            return isinstance(value, ast.Name) and value.id == holder.name
-        return isinstance(value, ast.Attribute) and value.attr == holder.name
+            self._refuse(site, "keyword-call", reason)
 
     # -- one use ---------------------------------------------------------------------------------
 
+    def _possible(self, site: Site, receiver: ast.expr) -> Possible:
+        found = self.values.possible(receiver)
+        # What was followed there and is not found from there went a way that only one side knows.
+        return found if id(site) in found.sites else found | Possible(other=True)
+
+    def _sites(self, found: Possible) -> tuple[Site, ...]:
+        return tuple(site for site in self.sites if id(site) in found.sites)
+
+    def _read_item(self, site: Site, place: Place, item: ast.Subscript, way: Way) -> None:
+        rest = element(way)
+        if rest is None or not isinstance(item.ctx, ast.Load):
+            return
+        if isinstance(item.slice, ast.Slice):
+            self._follow(site, place, (Step.ANY, *rest))
+        else:
+            index = key_of(item.slice)
+            from_the_end = isinstance(index, int) and index < 0
+            if meet(Step.ANY if from_the_end else index, way[0]):
+                self._follow(site, place, rest)
+
     def _read_attribute(
-        self,
-        group: tuple[Site, ...],
-        place: Place,
-        attribute: ast.Attribute,
-        *,
-        proven: bool,
-        fresh: bool,
-        origin: Holder | None,
+        self, site: Site, place: Place, attribute: ast.Attribute, way: Way, *, fresh: bool
     ) -> None:
+        call = place.parent(2)
+        called = call if isinstance(call, ast.Call) and call.func is attribute else None
+        if way:
+            self._go_on(site, self.routes.method(place, attribute, called, way))
+            return
         known = attribute.attr in MODULE_ATTRIBUTES or attribute.attr == "__call__"
         if not known or not isinstance(attribute.ctx, ast.Load):
+            return
+        if called is not None and attribute.attr == "forward":
+            self._read_call(site, place.up(2), place.node, fresh=fresh, forward=True)  # type: ignore[arg-type]
             return
         # Of a fresh instance in a choice, `(a or nn.NLLLoss()).cuda()`, the chain is at fault.
         code = "chained-call" if fresh else "instance-attribute"
         line = attribute.lineno
-        call = place.parent(2)
-        called = isinstance(call, ast.Call) and call.func is attribute
-        if not called or attribute.attr not in DEVICE_METHODS:
-            self._refuse(group, code, f"line {line} uses `.{attribute.attr}` of the instance")
+        if called is None or attribute.attr not in DEVICE_METHODS:
+            self._refuse(site, code, f"line {line} uses `.{attribute.attr}` of the instance")
             return
-        assert isinstance(call, ast.Call)
-        scope = self.names.scope_of(place)
-        refusal = not_a_device(self.names, attribute.attr, call, scope)
+        refusal = not_a_device(self.names, attribute.attr, called, self.names.scope_of(place))
+        found = self._possible(site, attribute.value)
         if refusal is not None:
-            self._refuse(group, code, f"line {line}: {refusal.reason}")
-        elif not proven:
+            self._refuse(site, code, f"line {line}: {refusal.reason}")
+        elif not found.is_migrated:
             what = f"line {line} calls `.{attribute.attr}()` on what may also be something else"
-            self._refuse(group, code, what)
+            self._refuse(site, code, what)
         else:
             moved = place.up(2)
-            statement = self._whole_statement(moved)
-            self.flow.device_calls.append(DeviceCall(group, call, moved, statement))
+            statement = self.routes.whole_statement(moved)
+            if id(called) not in self.classified:
+                self.classified.add(id(called))
+                device = DeviceCall(self._sites(found), called, moved, statement)
+                self.flow.device_calls.append(device)
             if statement is None:
-                self._follow(group, moved, proven=proven, origin=origin)
+                self._follow(site, moved, ())
 
-    def _read_fstring(
-        self, group: tuple[Site, ...], string: ast.JoinedStr, origin: Holder | None
-    ) -> None:
+    def _read_fstring(self, site: Site, string: ast.JoinedStr, origin: Holder | None) -> None:
         """Hand over where an f-string, which cannot be edited, does more than a plain call."""
         name = origin.name if origin is not None else ""
         for node in ast.walk(string):
@@ -469,45 +341,67 @@ class _Follower:
                 continue
             if isinstance(node, ast.Call) and node.keywords:
                 reason = f"the f-string in line {string.lineno} calls it with keywords"
-                self._refuse(group, "keyword-call", reason)
+                self._refuse(site, "keyword-call", reason)
             elif isinstance(node, ast.Attribute) and node.attr in MODULE_ATTRIBUTES:
                 reason = f"the f-string in line {string.lineno} uses `.{node.attr}` of it"
-                self._refuse(group, "instance-attribute", reason)
-
-    def _whole_statement(self, place: Place) -> ast.stmt | None:
-        """Return the statement that does nothing but move the instance, if this is one."""
-        parent = place.parent()
-        if isinstance(parent, ast.Expr):
-            return parent
-        if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
-            target = parent.targets[0]
-            call = place.node
-            assert isinstance(call, ast.Call)
-            assert isinstance(call.func, ast.Attribute)
-            if ast.unparse(target) == ast.unparse(call.func.value):
-                return parent
-        return None
+                self._refuse(site, "instance-attribute", reason)
 
     def _read_call(
-        self, group: tuple[Site, ...], place: Place, *, at_once: bool, proven: bool
+        self, site: Site, place: Place, receiver: ast.expr, *, fresh: bool, forward: bool = False
     ) -> None:
         call = place.node
         assert isinstance(call, ast.Call)
+        known = id(call) in self.classified
         self.classified.add(id(call))
-        reached = InstanceCall(group, call, place, at_once)
-        if proven:
+        found = self._possible(site, receiver)
+        sites = self._sites(found) or (site,)
+        positional = bool(call.keywords) and not found.is_migrated
+        at_once = fresh and self._is_the_constructor(site, receiver)
+        reached = InstanceCall(sites, call, place, at_once, forward, positional)
+        if found.is_migrated and not known:
             self.flow.calls.append(reached)
-        if not call.keywords:
+        if not call.keywords and not forward:
             return
-        known = set(group[0].rule.source_call)
+        refusal = self._not_a_loss_call(site, call, found)
+        if refusal is None:
+            self.flow.edited_calls += [] if known else [reached]
+            return
+        for each in sites:
+            self._refuse(each, refusal.code, refusal.reason)
+
+    def _is_the_constructor(self, site: Site, receiver: ast.expr) -> bool:
+        """Tell whether a receiver is the constructor itself, perhaps with its chain."""
+        while isinstance(receiver, ast.Call) and receiver is not site.call:
+            if not isinstance(receiver.func, ast.Attribute):
+                return False
+            receiver = receiver.func.value
+        return receiver is site.call
+
+    def _not_a_loss_call(self, site: Site, call: ast.Call, found: Possible) -> Refusal | None:
+        """Return why a call cannot be rewritten, or None."""
+        known = set(site.rule.source_call)
         given = [keyword.arg for keyword in call.keywords]
         where = f"the call in line {call.lineno}"
         if None in given:
-            self._refuse(group, "keyword-call", f"{where} may pass `input=` or `target=` by `**`")
-        elif not set(given) <= known or any(isinstance(a, ast.Starred) for a in call.args):
-            self._refuse(group, "keyword-call", f"{where} has arguments that cannot be told")
-        elif not proven:
-            what = "passes keywords to what may also be something else"
-            self._refuse(group, "keyword-call", f"{where} {what}")
-        else:
-            self.flow.keyword_calls.append(reached)
+            return Refusal("keyword-call", f"{where} may pass `input=` or `target=` by `**`")
+        if not set(given) <= known or any(isinstance(a, ast.Starred) for a in call.args):
+            return Refusal("keyword-call", f"{where} has arguments that cannot be told")
+        if not found.is_loss:
+            what = "passes keywords to" if given else "calls `.forward` of"
+            code = "keyword-call" if given else "instance-attribute"
+            return Refusal(code, f"{where} {what} what may also be something else")
+        if given and not found.is_migrated and not self._can_be_positional(site, call):
+            what = "what may also be another loss, and the order of its arguments matters"
+            return Refusal("keyword-call", f"{where} passes keywords to {what}")
+        return None
+
+    def _can_be_positional(self, site: Site, call: ast.Call) -> bool:
+        """Tell whether the arguments of a call can be given in the order of the signature."""
+        order = [keyword.arg for keyword in call.keywords]
+        wanted = list(site.rule.source_call)[len(call.args) :]
+        if sorted(map(str, order)) != sorted(wanted):
+            return False
+        place = self.names.place_at(self.names.start(call))
+        scope = self.names.scope_of(place)
+        pure = [is_pure(keyword.value, self.names, scope) for keyword in call.keywords]
+        return order == wanted or all(pure)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from migrate.functions import fields
 from migrate.places import Place
 from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names
 from migrate.scopes import FUNCTIONS, Scope
@@ -19,6 +20,12 @@ class Holder:
     name: str
     scope: Scope | None = None  # of a name
     owner: ast.ClassDef | None = None  # of `self.name`
+
+
+#: Functions that give back what they are given, or something that behaves like it.
+HAND_BACK = frozenset(
+    {"DataParallel", "DistributedDataParallel", "cast", "compile", "copy", "deepcopy", "prepare"}
+)
 
 
 def values_of_name(names: Names, scope: Scope, name: str) -> tuple[list[ast.expr], bool]:
@@ -69,15 +76,15 @@ def values_of_attribute(
         elif isinstance(node, ast.Constant) and node.value == name:
             # `setattr(model, "criterion", …)` may set it to anything.
             parent = place.parent()
-            if isinstance(parent, ast.Call) and _called_name(parent) in _SETTERS:
+            if isinstance(parent, ast.Call) and called_name(parent) in _SETTERS:
                 pure = False
     if _WRITES_TABLES.search(names.text) or _sets_anything(names):
         pure = False
     for owner in related:
         scope = inner_scope_of(names, owner)
         for binding in scope.bindings.get(name, ()):
-            # An annotated one may be a field, as of a dataclass, that callers set.
-            plain = isinstance(binding.statement, ast.Assign)
+            # An annotated one may be a field that callers set.
+            plain = isinstance(binding.statement, ast.Assign) or name in fields(owner)
             pure = pure and binding.value is not None and plain
             values += [binding.value] if binding.value is not None else []
     return values, pure and not has_foreign_base(names, related)
@@ -138,8 +145,23 @@ def uses_of_attribute(
                 yield place, owner is not None
         elif isinstance(node, ast.Constant) and node.value == name:
             call = place.parent()
-            if isinstance(call, ast.Call) and _called_name(call) == "getattr":
+            if isinstance(call, ast.Call) and called_name(call) == "getattr":
                 yield place.up(), False
+
+
+def uses_of(names: Names, holder: Holder) -> Iterator[tuple[Place, bool]]:
+    """Yield where a name or an attribute is read, and whether it is surely that one."""
+    if holder.scope is not None:
+        return uses_of_name(names, holder.scope, holder.name)
+    assert holder.owner is not None
+    return uses_of_attribute(names, holder.name, related_classes(names, holder.owner))
+
+
+def plain_uses(names: Names, holder: Holder) -> Iterator[Place]:
+    """Yield where a name or an attribute is read, but for f-strings."""
+    for place, _ in uses_of(names, holder):
+        if not isinstance(place.node, ast.JoinedStr):
+            yield place
 
 
 def related_classes(names: Names, owner: ast.ClassDef) -> list[ast.ClassDef]:
@@ -223,7 +245,8 @@ def _assigned(target: ast.Attribute, place: Place) -> ast.expr | None:
     return None
 
 
-def _called_name(call: ast.Call) -> str:
+def called_name(call: ast.Call) -> str:
+    """Return the last name of what is called."""
     return str(getattr(call.func, "id", getattr(call.func, "attr", "")))
 
 

@@ -21,7 +21,7 @@ def follow_instances(file: File) -> None:
         file.flow = follow(file.names, [work.site for work in open_works.values()])
         refused = dict(file.flow.refusals)
         file.called = {}
-        for call in file.flow.keyword_calls:
+        for call in file.flow.edited_calls:
             for site in call.sites:
                 if id(site) in open_works and id(site) not in refused:
                     proof = _prove_call(call, open_works[id(site)], file)
@@ -45,10 +45,11 @@ def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:
     names = file.names
     start = names.start(call.call)
     before = names.slice(call.call)
-    edits = [
-        Edit(Span(e.span.start - start, e.span.end - start), e.replacement)
-        for e in keyword_edits(call, names)
-    ]
+    made = call_edits(call, names)
+    if made is None:
+        reason = f"the layout around `.forward` in line {call.call.lineno} cannot be taken apart"
+        return Refusal("instance-attribute", reason)
+    edits = [Edit(Span(e.span.start - start, e.span.end - start), e.replacement) for e in made]
     after = apply(before, edits)
     if call.at_once:
         # The constructor stands within the call: `nn.NLLLoss()(input=x, target=y)`.
@@ -91,7 +92,8 @@ def _prove_chain(device: DeviceCall, work: Work, file: File) -> Refusal | None:
         return Refusal("chained-call", "the layout of the chained call cannot be taken apart")
     inner: ast.expr = device.call
     while isinstance(inner, ast.Call) and inner is not work.site.call:
-        assert isinstance(inner.func, ast.Attribute)
+        if not isinstance(inner.func, ast.Attribute):
+            return None  # a call of a function that gives the instance
         inner = inner.func.value
     if inner is not work.site.call:
         return None  # a call on a name that holds the instance
@@ -112,15 +114,48 @@ def _harmless(file: File, site: Site) -> frozenset[str]:
     )
 
 
-def keyword_edits(call: InstanceCall, names: Names) -> list[Edit]:
-    """Return the edits that rename the keywords of an instance's call."""
+def call_edits(call: InstanceCall, names: Names) -> list[Edit] | None:
+    """Return the edits of an instance's call: of its keywords, and of `.forward`.
+
+    Returns
+    -------
+    list of Edit or None
+        None where the layout around `.forward` cannot be taken apart.
+    """
+    edits = _positional(call, names) if call.positional else _renamed(call, names)
+    if call.forward:
+        assert isinstance(call.call.func, ast.Attribute)
+        without = _without(names, call.call.func, names.end(call.call.func))
+        return None if without is None else [*edits, without]
+    return edits
+
+
+def _renamed(call: InstanceCall, names: Names) -> list[Edit]:
     rule = call.sites[0].rule
     renamed = dict(zip(rule.source_call, rule.target_call, strict=True))
     edits = []
     for keyword in call.call.keywords:
         assert keyword.arg is not None
         start = names.start(keyword)
-        edits.append(Edit(Span(start, start + len(keyword.arg)), renamed[keyword.arg]))
+        if renamed[keyword.arg] != keyword.arg:
+            edits.append(Edit(Span(start, start + len(keyword.arg)), renamed[keyword.arg]))
+    return edits
+
+
+def _positional(call: InstanceCall, names: Names) -> list[Edit]:
+    """Return the edits that give the arguments in the order of the signature, without keywords."""
+    order = call.sites[0].rule.source_call
+    given = sorted(call.call.keywords, key=lambda keyword: order.index(str(keyword.arg)))
+    edits = []
+    for place, keyword in zip(call.call.keywords, given, strict=True):
+        value, end = names.text.index("=", names.start(keyword)) + 1, names.end(keyword)
+        while names.text[value] in " \t":
+            value += 1
+        if place is keyword:
+            edits.append(Edit(Span(names.start(keyword), value), ""))
+        else:
+            span = Span(names.start(place), names.end(place))
+            edits.append(Edit(span, names.text[value:end]))
     return edits
 
 
@@ -129,14 +164,18 @@ def device_edit(device: DeviceCall, names: Names) -> Edit | None:
     assert isinstance(device.call.func, ast.Attribute)
     if device.statement is not None:
         return statement_removal(names, device.statement)
-    inner, end = names.end(device.call.func.value), names.end(device.call)
-    attribute = names.end(device.call.func) - len(device.call.func.attr)
-    dot = names.text.rfind(".", inner, attribute)
-    if dot < 0 or names.text[dot + 1 : attribute].strip(" \t\\\r\n"):
+    return _without(names, device.call.func, names.end(device.call))
+
+
+def _without(names: Names, attribute: ast.Attribute, end: int) -> Edit | None:
+    """Return the edit that takes out an attribute and what follows it up to `end`."""
+    inner = names.end(attribute.value)
+    start = names.end(attribute) - len(attribute.attr)
+    dot = names.text.rfind(".", inner, start)
+    if dot < 0 or names.text[dot + 1 : start].strip(" \t\\\r\n"):
         return None
     between = names.text[inner:dot]
-    if "#" in between or "#" in names.text[attribute:end]:
+    if "#" in between or "#" in names.text[start:end]:
         return None
     kept = between.rstrip(" \t\r\n\\")  # a closing parenthesis, if anything
-    start = inner + len(kept)
-    return Edit(Span(start, end), "")
+    return Edit(Span(inner + len(kept), end), "")

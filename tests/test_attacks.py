@@ -27,7 +27,7 @@ HANDED_OVER = {
         "keyword-call",
     ),
     "field of a dataclass": (
-        "@dataclass\nclass A:\n    loss: object = nn.NLLLoss()\n"
+        "@dataclass\nclass A:\n    loss: object = nn.NLLLoss()\na = A(tuned)\nclass A(A):\n"
         "    def f(self, x, y): return self.loss(input=x, target=y)\n",
         "keyword-call",
     ),
@@ -49,7 +49,7 @@ HANDED_OVER = {
         "keyword-call",
     ),
     "through cast": (
-        "loss = cast(nn.Module, nn.NLLLoss()); loss(input=x, target=y)\n",
+        "loss = cast(nn.Module, nn.NLLLoss()) or mine; loss(input=x, target=y)\n",
         "keyword-call",
     ),
     "through getattr": (
@@ -69,7 +69,7 @@ HANDED_OVER = {
         "ℓ = nn.NLLLoss(); ℓ(input=x, target=y)\n",
         "instance-attribute",
     ),
-    "copied and moved": ("loss = nn.NLLLoss()\ncopy.deepcopy(loss).cuda()\n", "instance-attribute"),
+    "prepared and moved": ("loss = nn.NLLLoss()\nprepare(loss).cuda()\n", "instance-attribute"),
     "type compared": ("loss = nn.NLLLoss()\nprint(type(loss) is nn.NLLLoss)\n", "reference"),
     "class in a match": (
         "loss = nn.NLLLoss()\nmatch loss:\n    case nn.NLLLoss(): print(1)\n",

@@ -42,8 +42,12 @@ class Parsed:
     later: bool = False
 
 
-def parse(text: str, later: str | None, *, is_class: bool) -> Parsed:
+def parse(text: str, later: str | None, *, is_class: bool, torch: bool = False) -> Parsed:
     """Take the text of a site apart, and that of the later call of its instance.
+
+    A module of torch's may be called by its method `forward`, which a Cell does not have. Calling
+    the module does the same, but for hooks (`torch.nn.Module.__call__`), and instances that have
+    some are handed over before.
 
     Raises
     ------
@@ -55,6 +59,8 @@ def parse(text: str, later: str | None, *, is_class: bool) -> Parsed:
         if later is not None:
             raise Unprovable("a function has no instance that is called later")
         return Parsed(whole, node)
+    if torch:
+        node.func = _without_forward(node.func)
     used = None
     if isinstance(node.func, ast.Call):
         node, used = node.func, node
@@ -70,7 +76,15 @@ def parse(text: str, later: str | None, *, is_class: bool) -> Parsed:
         return Parsed(whole, node, tuple(chain), used)
     if used is not None:
         raise Unprovable("an instance that is called at once has no name to be called by later")
-    return Parsed(whole, node, tuple(chain), _call(later), later=True)
+    used = _call(later)
+    if torch:
+        used.func = _without_forward(used.func)
+    return Parsed(whole, node, tuple(chain), used, later=True)
+
+
+def _without_forward(function: ast.expr) -> ast.expr:
+    forward = isinstance(function, ast.Attribute) and function.attr == "forward"
+    return function.value if forward else function  # type: ignore[attr-defined]
 
 
 def check(rule: Rule, before: Parsed, after: Parsed) -> None:

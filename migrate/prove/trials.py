@@ -72,7 +72,7 @@ def texts_of(pair: Pair) -> Texts:
         If the two are no calls, or not of the form and of the API that the rule says.
     """
     is_class = pair.rule.kind == "class"
-    before = parse(pair.before, pair.call_before, is_class=is_class)
+    before = parse(pair.before, pair.call_before, is_class=is_class, torch=True)
     after = parse(pair.after, pair.call_after, is_class=is_class)
     check(pair.rule, before, after)
     texts = canonical(before), canonical(after)

@@ -1,0 +1,148 @@
+"""Where a value is kept: a name or an attribute, and the way from there to the value within it.
+
+`losses["ce"]` is the name `losses` and the way ("ce",); what `make()` gives is the name `make` and
+the way (CALL,). Both directions of the flow, from a constructor on and back from a call, go along
+such ways.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from enum import Enum
+from typing import TypeAlias
+
+from migrate.holders import Holder, owner_of
+from migrate.places import Place
+from migrate.resolve import Names
+from migrate.scopes import Scope
+
+
+class Step(Enum):
+    """One step into a value that is no constant key."""
+
+    ANY = "some element"
+    CALL = "what a call gives"
+
+
+Key: TypeAlias = Step | str | int | bytes | float | bool | None
+Way: TypeAlias = tuple[Key, ...]
+
+#: A way longer than this is given up: no program keeps a loss so deep.
+LONGEST = 4
+
+#: Builtins whose result has the elements of their first argument.
+SAME_ELEMENTS = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
+
+#: Methods of containers that add their last argument, or the elements of it.
+ADDS = {"append": True, "appendleft": True, "add": True, "insert": True, "setdefault": True}
+ADDS_ALL = frozenset({"extend", "update"})
+
+#: Methods of containers that only read them.
+READS = frozenset({"values", "items", "keys", "get", "copy", "index", "count"})
+
+
+def meet(one: Key, other: Key) -> bool:
+    """Tell whether two steps may lead to the same element."""
+    if Step.CALL in (one, other):
+        return one is other
+    return Step.ANY in (one, other) or one == other
+
+
+def key_of(index: ast.expr) -> Key:
+    """Return the step that a subscript takes; any element where it is not constant."""
+    if isinstance(index, ast.Constant) and not isinstance(index.value, (complex, type(...))):
+        # The last of a list may be any for all that is known of its length.
+        return index.value
+    return Step.ANY
+
+
+def element(way: Way) -> Way | None:
+    """Return the way on from any element of a value, or None if the way leads to no element."""
+    return way[1:] if way and way[0] is not Step.CALL else None
+
+
+def place_of(names: Names, node: ast.expr | ast.stmt) -> Place | None:
+    """Return the place of a node of the file, or None inside an f-string."""
+    path = names.place_at(names.start(node)).path
+    return Place(path[: path.index(node) + 1]) if node in path else None
+
+
+def holders(names: Names, target: ast.expr, scope: Scope, place: Place) -> Iterator[Holder]:
+    """Yield what an expression keeps a value in: a name, an attribute of `self`, or nothing."""
+    if isinstance(target, ast.Name):
+        bound = names.bindings_of(target.id, scope)
+        if bound is None:
+            return
+        yield Holder(target.id, scope=bound[1])
+        if isinstance(bound[1].node, ast.ClassDef):
+            yield Holder(target.id, owner=bound[1].node)
+    elif isinstance(target, ast.Attribute):
+        owner = owner_of(target, place)
+        if owner is not None:
+            yield Holder(target.attr, owner=owner)
+
+
+def way_in_target(target: ast.expr, name: str) -> Way | None:
+    """Return the way to what a target, perhaps a tuple of targets, binds `name` to."""
+    if isinstance(target, ast.Name):
+        return () if target.id == name else None
+    if isinstance(target, ast.Starred):
+        inner = way_in_target(target.value, name)
+        return None if inner is None else (Step.ANY, *inner)
+    if isinstance(target, (ast.Tuple, ast.List)):
+        starred = any(isinstance(each, ast.Starred) for each in target.elts)
+        for index, each in enumerate(target.elts):
+            inner = way_in_target(each, name)
+            if inner is not None and isinstance(each, ast.Starred):
+                return inner
+            if inner is not None:
+                return (Step.ANY if starred else index, *inner)
+    return None
+
+
+def is_at(step: Key, index: int, length: int) -> bool:
+    """Tell whether a step into a sequence may lead to its element at `index`."""
+    if isinstance(step, int) and step < 0:
+        return index == length + step
+    return meet(step, index)
+
+
+def before_reading(method: str, way: Way) -> Way | None:
+    """Return the way within a container to what a reading method gives on `way`."""
+    if method == "copy":
+        return way
+    if method == "values":
+        return (Step.ANY, *way[1:])
+    if method == "items":
+        inside = way[1:]
+        return (Step.ANY, *inside[1:]) if inside and inside[0] in (1, Step.ANY) else None
+    return None
+
+
+def before_builtin(name: str, call: ast.Call, way: Way) -> list[tuple[ast.expr, Way]] | None:
+    """Return where what a builtin gives on `way` comes from; None where that is not known."""
+    if any(isinstance(value, ast.Starred) for value in call.args) or not call.args:
+        return None
+    rest = element(way)
+    if name == "next":
+        return [(call.args[0], (Step.ANY, *way)), *((value, way) for value in call.args[1:])]
+    if (name == "getattr" and len(call.args) > 1) or rest is None:
+        return None
+    if name in SAME_ELEMENTS:
+        return [(call.args[0], (Step.ANY, *rest))]
+    if name == "dict" and len(call.args) == 1:
+        named = [(k.value, way if k.arg is None else rest) for k in call.keywords]
+        return [(call.args[0], way), *named]
+    pair = element(rest)
+    if pair is None:
+        return None
+    if name == "enumerate":
+        return [(call.args[0], (Step.ANY, *pair))] if rest[0] in (1, Step.ANY) else []
+    if name == "zip":
+        return [
+            (value, (Step.ANY, *pair))
+            for index, value in enumerate(call.args)
+            if meet(rest[0], index)
+        ]
+    return None

@@ -1,0 +1,321 @@
+"""What an expression of a file may be: which loss, another loss of torch, or anything at all.
+
+This looks backwards, from a call to whatever may have got there, and takes every way into account:
+what is not understood is anything. Read-only.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from migrate.attributes import DEVICE_METHODS, is_torch_loss
+from migrate.callers import Callers
+from migrate.cells import (
+    ADDS,
+    ADDS_ALL,
+    LONGEST,
+    SAME_ELEMENTS,
+    Key,
+    Step,
+    Way,
+    before_builtin,
+    before_reading,
+    element,
+    holders,
+    is_at,
+    key_of,
+    meet,
+    place_of,
+    way_in_target,
+)
+from migrate.functions import (
+    field_default,
+    fields,
+)
+from migrate.holders import (
+    HAND_BACK,
+    Holder,
+    called_name,
+    plain_uses,
+    related_classes,
+    values_of_attribute,
+)
+from migrate.match import Site
+from migrate.places import Place
+from migrate.possible import ANYTHING, NOTHING, Possible
+from migrate.resolve import UNBOUND, Names
+from migrate.scopes import COMPREHENSIONS, FUNCTIONS, Binding, Scope
+
+
+class Values:
+    """Answers what the expressions of one file may be.
+
+    Parameters
+    ----------
+    names : Names
+    sites : sequence of Site
+        The constructors that are to be rewritten.
+    """
+
+    def __init__(self, names: Names, sites: Sequence[Site]) -> None:
+        self.names = names
+        self.by_call = {id(site.call): site for site in sites}
+        self._callers = Callers(names, self.possible)
+        self._asked: set[tuple[object, Way]] = set()
+
+    def possible(self, node: ast.expr, way: Way = ()) -> Possible:
+        """Return what may be found on the way from the value of `node`."""
+        key = (id(node), way)
+        if key in self._asked:
+            return NOTHING  # what a cycle adds is what else leads into it
+        if len(way) > LONGEST:
+            return ANYTHING
+        self._asked.add(key)
+        try:
+            return self._possible(node, way)
+        finally:
+            self._asked.discard(key)
+
+    def _union(self, nodes: Sequence[tuple[ast.expr, Way]]) -> Possible:
+        found = NOTHING
+        for node, way in nodes:
+            found |= self.possible(node, way)
+        return found
+
+    def _possible(self, node: ast.expr, way: Way) -> Possible:
+        match node:
+            case ast.Constant(value=None):
+                return NOTHING
+            case ast.IfExp():
+                return self._union([(node.body, way), (node.orelse, way)])
+            case ast.BoolOp():
+                return self._union([(value, way) for value in node.values])
+            case ast.NamedExpr():
+                return self.possible(node.value, way)
+            case ast.Call():
+                return self._of_call(node, way)
+            case ast.Name() | ast.Attribute():
+                return self._of_reference(node, way)
+            case ast.Subscript():
+                return self._of_subscript(node, way)
+            case ast.Lambda() if way and way[0] is Step.CALL:
+                return self.possible(node.body, way[1:])
+        if way and way[0] is not Step.CALL:
+            return self._of_literal(node, way)
+        return ANYTHING
+
+    def _of_subscript(self, node: ast.Subscript, way: Way) -> Possible:
+        if not isinstance(node.slice, ast.Slice):
+            return self.possible(node.value, (key_of(node.slice), *way))
+        rest = element(way)
+        return ANYTHING if rest is None else self.possible(node.value, (Step.ANY, *rest))
+
+    # -- literals ------------------------------------------------------------------------------
+
+    def _of_literal(self, node: ast.expr, way: Way) -> Possible:
+        first, rest = way[0], way[1:]
+        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            inside: list[tuple[ast.expr, Way]] = []
+            starred = isinstance(node, ast.Set)
+            for index, each in enumerate(node.elts):
+                if isinstance(each, ast.Starred):
+                    starred = True
+                    inside.append((each.value, (Step.ANY, *rest)))
+                elif starred or is_at(first, index, len(node.elts)):
+                    inside.append((each, rest))
+            return self._union(inside)
+        if isinstance(node, ast.Dict):
+            return self._union(
+                [
+                    (value, way) if key is None else (value, rest)
+                    for key, value in zip(node.keys, node.values, strict=True)
+                    if key is None or meet(key_of(key), first)
+                ]
+            )
+        if isinstance(node, ast.DictComp):
+            return self.possible(node.value, rest)
+        if isinstance(node, COMPREHENSIONS):
+            assert not isinstance(node, ast.DictComp)
+            return self.possible(node.elt, rest)
+        return ANYTHING
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    def _of_call(self, call: ast.Call, way: Way) -> Possible:
+        site = self.by_call.get(id(call))
+        if site is not None:
+            return ANYTHING if way else Possible(frozenset({id(site)}))
+        place = place_of(self.names, call)
+        if place is None:
+            return ANYTHING
+        scope = self.names.scope_of(place)
+        if not way and any(map(is_torch_loss, meanings := self.names.resolve(call.func, scope))):
+            return Possible(losses=True, other=not all(map(is_torch_loss, meanings)))
+        function, first = call.func, call.args[0] if call.args else None
+        if isinstance(function, ast.Attribute):
+            if function.attr in DEVICE_METHODS and not way:
+                return self.possible(function.value)
+            if function.attr == "get" and call.args:
+                inside = (key_of(call.args[0]), *way)
+                defaults = [(value, way) for value in call.args[1:]]
+                return self._union([(function.value, inside), *defaults])
+            inner = before_reading(function.attr, way) if way else None
+            if inner is not None:
+                return self.possible(function.value, inner)
+        if first is not None and called_name(call) in HAND_BACK:
+            found = self.possible(call.args[-1] if called_name(call) == "cast" else first, way)
+            exactly = self.names.resolve(function, scope) <= _SAME
+            return found if exactly else found | Possible(open=True)
+        if isinstance(function, ast.Name) and self.names.lookup(function.id, scope) == {UNBOUND}:
+            inner_way = before_builtin(function.id, call, way)
+            if inner_way is not None:
+                return self._union(inner_way)
+        return self.possible(function, (Step.CALL, *way))
+
+    # -- names and attributes --------------------------------------------------------------------
+
+    def _of_reference(self, node: ast.Name | ast.Attribute, way: Way) -> Possible:
+        place = place_of(self.names, node)
+        if place is None:
+            return ANYTHING
+        scope = self.names.scope_of(place)
+        kept = list(holders(self.names, node, scope, place))
+        if not kept:
+            return ANYTHING
+        found = NOTHING
+        for holder in kept[:1]:
+            found |= self.held(holder, way)
+        return found
+
+    def held(self, holder: Holder, way: Way) -> Possible:
+        """Return what may be found on the way from what a name or attribute holds."""
+        key = (holder, way)
+        if key in self._asked:
+            return NOTHING
+        if len(way) > LONGEST:
+            return ANYTHING
+        self._asked.add(key)
+        try:
+            if holder.scope is not None:
+                found = self._of_name(holder, way)
+            else:
+                found = self._of_attribute(holder, way)
+            return found | self._added(holder, way)
+        finally:
+            self._asked.discard(key)
+
+    def _of_name(self, holder: Holder, way: Way) -> Possible:
+        assert holder.scope is not None
+        scope, found = holder.scope, NOTHING
+        if self.names.is_rebound_from_within(holder.name):
+            found = ANYTHING
+        for binding in scope.bindings[holder.name]:
+            found |= self._bound(binding, holder, scope, way)
+        return found
+
+    def _bound(self, binding: Binding, holder: Holder, scope: Scope, way: Way) -> Possible:
+        statement = binding.statement
+        if binding.value is not None:
+            return self.possible(binding.value, way)
+        if isinstance(statement, FUNCTIONS) and way and way[0] is Step.CALL:
+            return self._callers.returned(statement, way[1:])
+        if isinstance(statement, (ast.Assign, ast.For, ast.AsyncFor)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            value = statement.value if isinstance(statement, ast.Assign) else statement.iter
+            looped = () if isinstance(statement, ast.Assign) else (Step.ANY,)
+            for target in targets:
+                inside = way_in_target(target, holder.name)
+                if inside is not None:
+                    return self.possible(value, (*looped, *inside, *way))
+        if isinstance(scope.node, COMPREHENSIONS):
+            for generator in scope.node.generators:
+                inside = way_in_target(generator.target, holder.name)
+                if inside is not None:
+                    return self.possible(generator.iter, (Step.ANY, *inside, *way))
+        if isinstance(scope.node, (*FUNCTIONS, ast.Lambda)) and statement is None:
+            return self._callers.passed(scope.node, holder.name, way)
+        return ANYTHING
+
+    def _of_attribute(self, holder: Holder, way: Way) -> Possible:
+        assert holder.owner is not None
+        if way and way[0] is Step.CALL:
+            found = self._of_method(holder.owner, holder.name, way[1:])
+            if found is not None:
+                return found
+        prop = self._of_property(holder.owner, holder.name, way)
+        if prop is not None:
+            return prop
+        related = related_classes(self.names, holder.owner)
+        values, pure = values_of_attribute(self.names, holder.name, related)
+        found = self._union([(value, way) for value in map(field_default, values) if value])
+        for owner in related:
+            if holder.name in fields(owner):
+                found |= self._callers.field(owner, holder.name, way)
+        return found if pure else found | ANYTHING
+
+    def _of_method(self, owner: ast.ClassDef, name: str, way: Way) -> Possible | None:
+        found: Possible | None = None
+        for each in related_classes(self.names, owner):
+            for node in each.body:
+                if isinstance(node, FUNCTIONS) and node.name == name:
+                    found = (found or NOTHING) | self._callers.returned(node, way)
+        return found
+
+    def _of_property(self, owner: ast.ClassDef, name: str, way: Way) -> Possible | None:
+        for node in owner.body:
+            if isinstance(node, FUNCTIONS) and node.name == name and node.decorator_list:
+                marks = {ast.unparse(mark) for mark in node.decorator_list}
+                if marks <= {"property", "cached_property", "functools.cached_property"}:
+                    return self._callers.returned(node, way, decorated=True)
+                return ANYTHING
+        return None
+
+    # -- containers ------------------------------------------------------------------------------
+
+    def _added(self, holder: Holder, way: Way) -> Possible:
+        """Return what is put into a container that a name or attribute holds, later on."""
+        rest = element(way)
+        if rest is None:
+            return NOTHING
+        found = NOTHING
+        for use in plain_uses(self.names, holder):
+            found |= self._put(use, way, rest)
+        for value, key in self._stored(holder):
+            if meet(key, way[0]):
+                found |= self.possible(value, rest)
+        return found
+
+    def _put(self, use: Place, way: Way, rest: Way) -> Possible:
+        parent, call = use.parent(), use.parent(2)
+        if isinstance(parent, ast.Attribute) and isinstance(call, ast.Call) and call.func is parent:
+            if parent.attr in ADDS and call.args:
+                return self.possible(call.args[-1], rest)
+            if parent.attr in ADDS_ALL:
+                given = [(value, way) for value in call.args]
+                named = [(k.value, way if k.arg is None else rest) for k in call.keywords]
+                return self._union([*given, *named])
+            return NOTHING
+        # Another name for the container, or a function that is given it, may add to it.
+        if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.keyword)):
+            return Possible(open=True)
+        passed = isinstance(parent, ast.Call) and parent.func is not use.node
+        if passed and called_name(parent) not in SAME_ELEMENTS | _ONLY_READ:  # type: ignore[arg-type]
+            return Possible(open=True)
+        return NOTHING
+
+    def _stored(self, holder: Holder) -> Iterator[tuple[ast.expr, Key]]:
+        """Yield what `holder[key] = value` puts into a container."""
+        for use in plain_uses(self.names, holder):
+            subscript, assign = use.parent(), use.parent(2)
+            if not isinstance(subscript, ast.Subscript) or isinstance(subscript.ctx, ast.Load):
+                continue
+            if isinstance(assign, ast.Assign) and subscript in assign.targets:
+                yield assign.value, key_of(subscript.slice)
+
+
+#: Functions that give back what they are given, or a copy of it.
+_SAME = frozenset({"copy.copy", "copy.deepcopy", "typing.cast", "typing_extensions.cast"})
+
+#: Builtins that are given a container and do not change it.
+_ONLY_READ = frozenset({"len", "enumerate", "zip", "dict", "print", "any", "all", "isinstance"})
