@@ -38,6 +38,11 @@ SAME_ELEMENTS = frozenset({"list", "tuple", "set", "frozenset", "sorted", "rever
 ADDS = {"append": True, "appendleft": True, "add": True, "insert": True, "setdefault": True}
 ADDS_ALL = frozenset({"extend", "update"})
 
+#: Methods of containers after which an index leads elsewhere.
+SHIFTS = frozenset(
+    {"appendleft", "insert", "pop", "popleft", "remove", "reverse", "rotate", "sort"}
+)
+
 #: Methods of containers that only read them.
 READS = frozenset({"values", "items", "keys", "get", "copy", "index", "count"})
 
@@ -46,14 +51,18 @@ def meet(one: Key, other: Key) -> bool:
     """Tell whether two steps may lead to the same element."""
     if Step.CALL in (one, other):
         return one is other
-    return Step.ANY in (one, other) or one == other
+    # Where an index from the end leads depends on the length.
+    from_the_end = any(isinstance(step, int) and step < 0 for step in (one, other))
+    return from_the_end or Step.ANY in (one, other) or one == other
 
 
 def key_of(index: ast.expr) -> Key:
     """Return the step that a subscript takes; any element where it is not constant."""
     if isinstance(index, ast.Constant) and not isinstance(index.value, (complex, type(...))):
-        # The last of a list may be any for all that is known of its length.
         return index.value
+    if isinstance(index, ast.UnaryOp) and isinstance(index.op, ast.USub):
+        value = getattr(index.operand, "value", None)
+        return -value if isinstance(value, int) else Step.ANY
     return Step.ANY
 
 
@@ -91,8 +100,8 @@ def way_in_target(target: ast.expr, name: str) -> Way | None:
         inner = way_in_target(target.value, name)
         return None if inner is None else (Step.ANY, *inner)
     if isinstance(target, (ast.Tuple, ast.List)):
-        starred = any(isinstance(each, ast.Starred) for each in target.elts)
         for index, each in enumerate(target.elts):
+            starred = any(isinstance(before, ast.Starred) for before in target.elts[:index])
             inner = way_in_target(each, name)
             if inner is not None and isinstance(each, ast.Starred):
                 return inner
@@ -120,11 +129,18 @@ def before_reading(method: str, way: Way) -> Way | None:
     return None
 
 
+def _is_named(keyword: ast.keyword, step: Key) -> bool:
+    return keyword.arg is None or meet(keyword.arg, step)
+
+
 def before_builtin(name: str, call: ast.Call, way: Way) -> list[tuple[ast.expr, Way]] | None:
     """Return where what a builtin gives on `way` comes from; None where that is not known."""
+    rest = element(way)
+    named = [(k.value, way if k.arg is None else rest or ()) for k in call.keywords]
+    if name == "dict" and not call.args and rest is not None:
+        return [each for each, k in zip(named, call.keywords, strict=True) if _is_named(k, way[0])]
     if any(isinstance(value, ast.Starred) for value in call.args) or not call.args:
         return None
-    rest = element(way)
     if name == "next":
         return [(call.args[0], (Step.ANY, *way)), *((value, way) for value in call.args[1:])]
     if (name == "getattr" and len(call.args) > 1) or rest is None:
@@ -132,7 +148,6 @@ def before_builtin(name: str, call: ast.Call, way: Way) -> list[tuple[ast.expr, 
     if name in SAME_ELEMENTS:
         return [(call.args[0], (Step.ANY, *rest))]
     if name == "dict" and len(call.args) == 1:
-        named = [(k.value, way if k.arg is None else rest) for k in call.keywords]
         return [(call.args[0], way), *named]
     pair = element(rest)
     if pair is None:

@@ -235,6 +235,8 @@ class _Follower:
         for value, way in reached.values:
             self._follow(site, value, way, fresh=fresh)
         for holder, way in reached.holders:
+            if element(way) is not None and self.values.is_shifted(holder, way[0]):
+                way = (Step.ANY, *way[1:])
             for use, _ in uses_of(self.names, holder):
                 self._follow(site, use, way, origin=holder)
             if not way and holder.owner is not None:

@@ -269,16 +269,10 @@ def parameters_reached(names: Names, place: Place) -> Iterator[Holder]:
     keyword = place.parent()
     by_name = isinstance(keyword, ast.keyword)
     call = place.parent(2 if by_name else 1)
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+    if not isinstance(call, ast.Call):
         return
-    bound = names.bindings_of(call.func.id, names.scope_of(place))
-    for binding in bound[0] if bound is not None else ():
-        function = _entered(binding.statement)
-        if function is None:
-            continue
-        parameters = [*function.args.posonlyargs, *function.args.args]
-        if isinstance(binding.statement, ast.ClassDef):
-            parameters = parameters[1:]
+    for function, is_bound in _entered(names, call, place):
+        parameters = [*function.args.posonlyargs, *function.args.args][is_bound:]
         if isinstance(keyword, ast.keyword):
             name = keyword.arg
         else:
@@ -289,15 +283,33 @@ def parameters_reached(names: Names, place: Place) -> Iterator[Holder]:
             yield Holder(name, scope=scope)
 
 
-def _entered(statement: ast.stmt | None) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """Return the function that a call of a function or class enters."""
-    if isinstance(statement, FUNCTIONS):
-        return statement
-    if isinstance(statement, ast.ClassDef):
-        for node in statement.body:
-            if isinstance(node, FUNCTIONS) and node.name == "__init__":
-                return node
-    return None
+def _entered(
+    names: Names, call: ast.Call, place: Place
+) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
+    """Yield the functions of the file that a call may enter, and whether `self` goes before."""
+    if isinstance(call.func, ast.Name):
+        bound = names.bindings_of(call.func.id, names.scope_of(place))
+        for binding in bound[0] if bound is not None else ():
+            statement = binding.statement
+            if isinstance(statement, FUNCTIONS):
+                yield statement, False
+            elif isinstance(statement, ast.ClassDef):
+                yield from ((f, True) for f in _methods([statement], "__init__"))
+    elif isinstance(call.func, ast.Attribute):
+        owner = owner_of(call.func, place)
+        classes = names.classes if owner is None else related_classes(names, owner)
+        for function in _methods(classes, call.func.attr):
+            marks = {_base_name(mark) for mark in function.decorator_list}
+            yield function, "staticmethod" not in marks
+
+
+def _methods(
+    classes: Sequence[ast.ClassDef], name: str
+) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for owner in classes:
+        for node in owner.body:
+            if isinstance(node, FUNCTIONS) and node.name == name:
+                yield node
 
 
 #: `input=` or `target=`, the names under which torch's losses take their operands.

@@ -16,6 +16,7 @@ from migrate.cells import (
     ADDS_ALL,
     LONGEST,
     SAME_ELEMENTS,
+    SHIFTS,
     Key,
     Step,
     Way,
@@ -196,6 +197,8 @@ class Values:
         if len(way) > LONGEST:
             return ANYTHING
         self._asked.add(key)
+        if element(way) is not None and self.is_shifted(holder, way[0]):
+            way = (Step.ANY, *way[1:])
         try:
             if holder.scope is not None:
                 found = self._of_name(holder, way)
@@ -272,6 +275,21 @@ class Values:
         return None
 
     # -- containers ------------------------------------------------------------------------------
+
+    def is_shifted(self, holder: Holder, step: Key) -> bool:
+        """Tell whether an index may lead elsewhere than into the value that was assigned."""
+        if not isinstance(step, int):
+            return False
+        shifts = SHIFTS | ADDS.keys() | ADDS_ALL if step < 0 else SHIFTS
+        for use in plain_uses(self.names, holder):
+            parent = use.parent()
+            if isinstance(parent, ast.Attribute) and parent.attr in shifts:
+                return True
+            if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Del):
+                return True
+            if isinstance(parent, ast.Subscript) and isinstance(parent.slice, ast.Slice):
+                return not isinstance(parent.ctx, ast.Load)
+        return False
 
     def _added(self, holder: Holder, way: Way) -> Possible:
         """Return what is put into a container that a name or attribute holds, later on."""
