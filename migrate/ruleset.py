@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
+from migrate import roles
 from migrate.errors import RuleError
 from migrate.model import Literal_, Parameter, Rule, Travel
 from migrate.tables import MalformedError, convert, default_directory, read
@@ -195,6 +196,7 @@ def _read(file: Path) -> Rule:
     _check_signature("target", rule.target_parameters)
     _check_call(rule)
     _check_travel(rule)
+    roles.check(rule)
     return rule
 
 

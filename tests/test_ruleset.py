@@ -22,7 +22,7 @@ from migrate.prove.kernel import KERNELS
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ROOT / "rules"
 
-# A rule with one of everything, of an API that neither framework has.
+# A rule with one of everything, of signatures that neither framework has.
 GOOD = """\
 kind = "class"
 kernel = "nll_loss"
@@ -30,36 +30,45 @@ summary = "A sum."
 why = "It is an example."
 
 [source]
-name = "torch.nn.Sum"
-aliases = ["torch.nn.modules.Sum"]
+name = "torch.nn.NLLLoss"
+aliases = ["torch.nn.modules.NLLLoss"]
 versions = ">=1.0"
 documentation = "https://example.org/torch"
-call = ["input"]
+call = ["input", "target"]
 parameters = [
   { name = "axis" },
-  { name = "scale", default = "None" },
+  { name = "size_average", default = "None" },
   { name = "reduction", default = "'mean'", one_of = ["mean", "average"] },
+  { name = "reduce", default = "None" },
+  { name = "weight", default = "None" },
+  { name = "ignore_index", default = "-100" },
 ]
 
 [target]
-name = "mindspore.nn.Sum"
+name = "mindspore.nn.NLLLoss"
 versions = ">=2.0"
 documentation = "https://example.org/mindspore"
-call = ["x"]
+call = ["logits", "labels"]
 parameters = [
   { name = "dim", accepts = ["int"] },
-  { name = "mode", default = "'mean'", one_of = ["mean"], otherwise = "mean" },
+  { name = "reduction", default = "'mean'", one_of = ["mean"], otherwise = "mean" },
   { name = "scale", default = "1", minimum = -1, maximum = 1.5, finite = true },
+  { name = "weight", default = "None" },
+  { name = "ignore_index", default = "-100" },
 ]
 
 [travel]
 axis = { to = "dim", domain = "integer" }
-scale = { fold = "mode", domain = "flag" }
-reduction = { to = "mode", domain = "reduction", convert = "float", values = { average = "mean" } }
+size_average = { fold = "reduction", domain = "flag" }
+reduction = { to = "reduction", domain = "reduction", convert = "float", \
+values = { average = "mean" } }
+reduce = { fold = "reduction", domain = "flag" }
+weight = { to = "weight", domain = "weight" }
+ignore_index = { to = "ignore_index", domain = "integer" }
 """
 
 
-def write(folder: Path, text: str, name: str = "torch.nn.Sum") -> Path:
+def write(folder: Path, text: str, name: str = "torch.nn.NLLLoss") -> Path:
     file = folder / f"{name}.toml"
     file.write_text(text, encoding="utf-8")
     return file
@@ -69,19 +78,22 @@ def test_every_key_reaches_the_model(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     (rule,) = ruleset.load(tmp_path).rules
     assert rule == Rule(
-        source="torch.nn.Sum",
-        target="mindspore.nn.Sum",
-        aliases=("torch.nn.modules.Sum",),
+        source="torch.nn.NLLLoss",
+        target="mindspore.nn.NLLLoss",
+        aliases=("torch.nn.modules.NLLLoss",),
         kind="class",
         kernel="nll_loss",
         source_parameters=(
             Parameter("axis", required=True),
-            Parameter("scale", default=None),
+            Parameter("size_average", default=None),
             Parameter("reduction", default="mean", one_of=("mean", "average")),
+            Parameter("reduce", default=None),
+            Parameter("weight", default=None),
+            Parameter("ignore_index", default=-100),
         ),
         target_parameters=(
             Parameter("dim", required=True, accepts=("int",)),
-            Parameter("mode", default="mean", one_of=("mean",), otherwise="mean"),
+            Parameter("reduction", default="mean", one_of=("mean",), otherwise="mean"),
             Parameter(
                 "scale",
                 default=1,
@@ -89,15 +101,20 @@ def test_every_key_reaches_the_model(tmp_path: Path) -> None:
                 maximum=1.5,
                 finite=True,
             ),
+            Parameter("weight", default=None),
+            Parameter("ignore_index", default=-100),
         ),
-        source_call=("input",),
-        target_call=("x",),
+        source_call=("input", "target"),
+        target_call=("logits", "labels"),
         travel={
             "axis": Travel("integer", to="dim"),
-            "scale": Travel("flag", fold="mode"),
+            "size_average": Travel("flag", fold="reduction"),
             "reduction": Travel(
-                "reduction", to="mode", convert="float", values=(("average", "mean"),)
+                "reduction", to="reduction", convert="float", values=(("average", "mean"),)
             ),
+            "reduce": Travel("flag", fold="reduction"),
+            "weight": Travel("weight", to="weight"),
+            "ignore_index": Travel("integer", to="ignore_index"),
         },
         summary="A sum.",
         why="It is an example.",
@@ -135,12 +152,14 @@ def test_a_rule_is_found_by_its_path_and_by_every_alias() -> None:
 
 
 def test_rules_are_sorted_by_id_and_not_by_file_name(tmp_path: Path) -> None:
-    # As file names, "torch.nn.Sum.toml" sorts after "torch.nn.Sum.of.toml".
+    # As file names, "torch.nn.NLLLoss.toml" sorts after "torch.nn.NLLLoss.nll_loss.toml".
     write(tmp_path, GOOD)
-    other = GOOD.replace("torch.nn.Sum", "torch.nn.Sum.of").replace("modules.Sum", "modules.of")
-    write(tmp_path, other, "torch.nn.Sum.of")
+    other = GOOD.replace("torch.nn.NLLLoss", "torch.nn.NLLLoss.nll_loss").replace(
+        "modules.NLLLoss", "modules.other"
+    )
+    write(tmp_path, other, "torch.nn.NLLLoss.nll_loss")
     ids = [rule.id for rule in ruleset.load(tmp_path).rules]
-    assert ids == ["torch.nn.Sum", "torch.nn.Sum.of"]
+    assert ids == ["torch.nn.NLLLoss", "torch.nn.NLLLoss.nll_loss"]
 
 
 def test_default_rules_are_loaded_once() -> None:
@@ -150,7 +169,7 @@ def test_default_rules_are_loaded_once() -> None:
 
 def test_rules_inside_the_package_come_first(tmp_path: Path) -> None:
     """A wheel carries `rules/` inside the package; what lies beside it is not ours there."""
-    for name in ("__init__.py", "errors.py", "model.py", "ruleset.py", "tables.py"):
+    for name in ("__init__.py", "errors.py", "model.py", "roles.py", "ruleset.py", "tables.py"):
         copied = tmp_path / "migrate" / name
         copied.parent.mkdir(exist_ok=True)
         copied.write_bytes((ROOT / "migrate" / name).read_bytes())
@@ -202,12 +221,12 @@ MALFORMED = {
         "name, versions, documentation, parameters, call, aliases",
     ),
     "a target of another framework": (
-        replaced('name = "mindspore.nn.Sum"', 'name = "paddle.nn.Sum"'),
-        "target.name: 'paddle.nn.Sum' is not of MindSpore",
+        replaced('name = "mindspore.nn.NLLLoss"', 'name = "paddle.nn.NLLLoss"'),
+        "target.name: 'paddle.nn.NLLLoss' is not of MindSpore",
         "begins with mindspore.",
     ),
     "aliases on the target": (
-        replaced('name = "mindspore.nn.Sum"', 'name = "mindspore.nn.Sum"\naliases = []'),
+        replaced('name = "mindspore.nn.NLLLoss"', 'name = "mindspore.nn.NLLLoss"\naliases = []'),
         "target.aliases: unknown key",
         "name, versions, documentation, parameters, call",
     ),
@@ -218,7 +237,7 @@ MALFORMED = {
     ),
     "unknown key of a travel": (
         replaced('domain = "flag"', 'domain = "flag", axis = 1'),
-        "travel.scale.axis: unknown key",
+        "travel.size_average.axis: unknown key",
         "domain, to, fold, convert, values",
     ),
     "missing key at the top": (
@@ -238,7 +257,7 @@ MALFORMED = {
     ),
     "missing domain": (
         replaced(', domain = "flag"', ""),
-        "travel.scale.domain: the key is missing",
+        "travel.size_average.domain: the key is missing",
         "docs/rules.md",
     ),
     "a number where text belongs": (
@@ -267,7 +286,7 @@ MALFORMED = {
         "Expected `str | null`, got `int`",
     ),
     "a path without a dot": (
-        replaced('"torch.nn.modules.Sum"', '"Sum"'),
+        replaced('"torch.nn.modules.NLLLoss"', '"Sum"'),
         "source.aliases[0]",
         "matching regex",
     ),
@@ -283,7 +302,7 @@ MALFORMED = {
     ),
     "unknown domain": (
         replaced('domain = "flag"', 'domain = "flags"'),
-        "travel.scale.domain: Invalid enum value 'flags'",
+        "travel.size_average.domain: Invalid enum value 'flags'",
         "expected one of weight, flag, integer, reduction, fraction, logits, labels",
     ),
     "unknown conversion": (
@@ -299,25 +318,25 @@ MALFORMED = {
     "travel of a parameter that source lacks": (
         replaced("axis = {", "axes = {"),
         "travel.axes: source has no parameter 'axes'",
-        "expected one of axis, scale, reduction",
+        "expected one of axis, size_average, reduction",
     ),
     "travel to a parameter that target lacks": (
         replaced('to = "dim"', 'to = "axis"'),
         "travel.axis.to: target has no parameter 'axis'",
-        "expected one of dim, mode, scale",
+        "expected one of dim, reduction, scale",
     ),
     "fold into a parameter that target lacks": (
-        replaced('fold = "mode"', 'fold = "reduction"'),
-        "travel.scale.fold: target has no parameter 'reduction'",
-        "expected one of dim, mode, scale",
+        replaced('fold = "reduction"', 'fold = "mode"'),
+        "travel.size_average.fold: target has no parameter 'mode'",
+        "expected one of dim, reduction, scale",
     ),
     "a source parameter without a travel": (
-        replaced('scale = { fold = "mode", domain = "flag" }\n', ""),
-        "travel.scale: a source parameter without a travel",
+        replaced('size_average = { fold = "reduction", domain = "flag" }\n', ""),
+        "travel.size_average: a source parameter without a travel",
         "with to or fold",
     ),
     "both to and fold": (
-        replaced('to = "dim"', 'to = "dim", fold = "mode"'),
+        replaced('to = "dim"', 'to = "dim", fold = "reduction"'),
         "travel.axis: both to and fold",
         "exactly one",
     ),
@@ -327,18 +346,16 @@ MALFORMED = {
         "exactly one",
     ),
     "two parameters travel to one": (
-        replaced('fold = "mode"', 'to = "mode"'),
-        "travel: 2 source parameters have to = 'mode'",
+        replaced('fold = "reduction"', 'to = "reduction"'),
+        "travel: 2 source parameters have to = 'reduction'",
         "fold the others",
     ),
     "nothing travels to a required parameter": (
         replaced(
-            'name = "mode", default = "\'mean\'", one_of = ["mean"]',
-            'name = "size"',
-            'fold = "mode"',
-            'fold = "scale"',
-            'to = "mode"',
-            'fold = "scale"',
+            'name = "scale", default = "1", minimum',
+            'name = "size", minimum',
+            '"reduction", default = "\'mean\'", one_of = ["mean"], otherwise',
+            '"reduction", otherwise',
         ),
         "travel: nothing travels to 'size', which target requires",
         "say with to",
@@ -349,13 +366,13 @@ MALFORMED = {
         "expected one of mean",
     ),
     "a doubled source parameter": (
-        replaced('name = "scale", default = "None"', 'name = "axis", default = "None"'),
+        replaced('name = "size_average", default = "None"', 'name = "axis", default = "None"'),
         "source.parameters[1]: a second 'axis'",
         "name each once",
     ),
     "a doubled target parameter": (
-        replaced('name = "scale", default = "1"', 'name = "mode", default = "1"'),
-        "target.parameters[2]: a second 'mode'",
+        replaced('name = "scale", default = "1"', 'name = "reduction", default = "1"'),
+        "target.parameters[2]: a second 'reduction'",
         "name each once",
     ),
     "required after a default": (
@@ -379,12 +396,12 @@ MALFORMED = {
         "write None",
     ),
     "a class without source call names": (
-        replaced('call = ["input"]\n', ""),
+        replaced('call = ["input", "target"]\n', ""),
         "source.call: the parameters when an instance is called are missing",
         'as in ["input", "target"]',
     ),
     "a class without target call names": (
-        replaced('call = ["x"]\n', ""),
+        replaced('call = ["logits", "labels"]\n', ""),
         "target.call: the parameters when an instance is called are missing",
         'as in ["input", "target"]',
     ),
@@ -394,18 +411,94 @@ MALFORMED = {
         "remove the key",
     ),
     "call lists of different length": (
-        replaced('call = ["x"]', 'call = ["x", "y"]'),
-        "target.call: 2 names, but source.call has 1",
+        replaced('call = ["logits", "labels"]', 'call = ["logits"]'),
+        "target.call: 1 names, but source.call has 2",
         "as many",
     ),
+    "a kernel of another loss": (
+        replaced('kernel = "nll_loss"', 'kernel = "cross_entropy"'),
+        "source.name: 'NLLLoss' does not compute 'cross_entropy'",
+        "expected one of CrossEntropyLoss, cross_entropy",
+    ),
+    "a target that is another loss": (
+        replaced('name = "mindspore.nn.NLLLoss"', 'name = "mindspore.nn.L1Loss"'),
+        "target.name: 'L1Loss' does not compute 'nll_loss'",
+        "expected one of NLLLoss, NLLLoss2d, nll_loss",
+    ),
+    "a loss without weight": (
+        replaced(
+            '  { name = "weight", default = "None" },\n',
+            "",
+            'weight = { to = "weight", domain = "weight" }\n',
+            "",
+        ),
+        "source.parameters: 'weight' is missing",
+        "add it in its place",
+    ),
+    "a target without weight": (
+        replaced(
+            '  { name = "weight", default = "None" },\n  { name = "ignore_index", '
+            'default = "-100" },\n]\n\n[travel]',
+            '  { name = "ignore_index", default = "-100" },\n]\n\n[travel]',
+            'to = "weight"',
+            'to = "scale"',
+        ),
+        "target.parameters: 'weight' is missing",
+        "add it in its place",
+    ),
+    "a fold that torch does not do": (
+        replaced('{ fold = "reduction"', '{ fold = "scale"'),
+        "travel.size_average.fold: 'scale' is not what torch folds 'size_average' into",
+        "expected reduction",
+    ),
+    "a fold of what is not folded": (
+        replaced('weight = { to = "weight"', 'weight = { fold = "reduction"'),
+        "travel.weight: 'weight' is folded",
+        "fold size_average and reduce only",
+    ),
+    "a flag that is not folded": (
+        replaced('reduce = { fold = "reduction"', 'reduce = { to = "scale"'),
+        "travel.reduce: 'reduce' is not folded",
+        "fold size_average and reduce only",
+    ),
+    "values that no program passes": (
+        replaced('to = "weight", domain = "weight"', 'to = "weight", domain = "integer"'),
+        "travel.weight.domain: 'integer' is not what 'weight' holds",
+        "expected weight",
+    ),
+    "two parameters change places": (
+        replaced(
+            'to = "weight"',
+            'to = "ignore_index"',
+            'index = { to = "ignore_index"',
+            'index = { to = "weight"',
+        ),
+        "travel.weight.to: 'weight' becomes 'ignore_index'",
+        "expected weight",
+    ),
+    "one operand": (
+        replaced('call = ["input", "target"]', 'call = ["input"]', ', "labels"]', "]"),
+        "source.call: 1 operands, and a loss has two",
+        "name the logits, then the labels",
+    ),
+    "operands in each other's place": (
+        replaced('call = ["logits", "labels"]', 'call = ["labels", "logits"]'),
+        "target.call: 'labels' stands where the logits do",
+        "expected one of input, inputs, logits",
+    ),
+    "an operand among the arguments of a class": (
+        replaced('to = "dim", domain = "integer"', 'to = "dim", domain = "logits"'),
+        "travel.axis.domain: 'axis' does not hold the logits",
+        "keep it for the operands",
+    ),
     "a file that is not named after the rule": (
-        replaced('name = "torch.nn.Sum"', 'name = "torch.nn.Total"'),
-        "source.name: 'torch.nn.Total' does not match the name of the file",
-        "rename the file to torch.nn.Total.toml",
+        replaced('name = "torch.nn.NLLLoss"', 'name = "torch.nn.NLLLoss2d"'),
+        "source.name: 'torch.nn.NLLLoss2d' does not match the name of the file",
+        "rename the file to torch.nn.NLLLoss2d.toml",
     ),
     "an alias that is the name": (
-        replaced('"torch.nn.modules.Sum"', '"torch.nn.Sum"'),
-        "source.aliases[0]: 'torch.nn.Sum' is claimed already",
+        replaced('"torch.nn.modules.NLLLoss"', '"torch.nn.NLLLoss"'),
+        "source.aliases[0]: 'torch.nn.NLLLoss' is claimed already",
         "let one rule have it",
     ),
 }
@@ -435,30 +528,30 @@ def test_invalid_toml_carries_its_line(tmp_path: Path) -> None:
 
 def test_a_path_in_two_files_names_both(tmp_path: Path) -> None:
     first = write(tmp_path, GOOD)
-    other = GOOD.replace('name = "torch.nn.Sum"', 'name = "torch.nn.Total"')
-    second = write(tmp_path, other, "torch.nn.Total")
+    other = GOOD.replace('name = "torch.nn.NLLLoss"', 'name = "torch.nn.NLLLoss2d"')
+    second = write(tmp_path, other, "torch.nn.NLLLoss2d")
     with pytest.raises(RuleError) as caught:
         ruleset.load(tmp_path)
     said = str(caught.value)
-    assert said.startswith(f"{second}: source.aliases[0]: 'torch.nn.modules.Sum'")
+    assert said.startswith(f"{second}: source.aliases[0]: 'torch.nn.modules.NLLLoss'")
     assert str(first) in said
 
 
 def test_a_source_that_is_an_alias_elsewhere_names_both(tmp_path: Path) -> None:
-    first = write(tmp_path, GOOD.replace("torch.nn.modules.Sum", "torch.nn.Total"))
-    other = GOOD.replace("torch.nn.Sum", "torch.nn.Total").replace(
-        "torch.nn.modules.Sum", "torch.nn.modules.Total"
+    first = write(tmp_path, GOOD.replace("torch.nn.modules.NLLLoss", "torch.nn.NLLLoss2d"))
+    other = GOOD.replace("torch.nn.NLLLoss", "torch.nn.NLLLoss2d").replace(
+        "torch.nn.modules.NLLLoss", "torch.nn.modules.NLLLoss2d"
     )
-    second = write(tmp_path, other, "torch.nn.Total")
+    second = write(tmp_path, other, "torch.nn.NLLLoss2d")
     with pytest.raises(RuleError) as caught:
         ruleset.load(tmp_path)
     said = str(caught.value)
-    assert said.startswith(f"{second}: source.name: 'torch.nn.Total'")
+    assert said.startswith(f"{second}: source.name: 'torch.nn.NLLLoss2d'")
     assert str(first) in said
 
 
 def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
-    file = tmp_path / "torch.nn.Sum.toml"
+    file = tmp_path / "torch.nn.NLLLoss.toml"
     file.write_bytes(b'why = "caf\xe9"\n')
     with pytest.raises(RuleError) as caught:
         ruleset.load(tmp_path)
@@ -466,7 +559,7 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_cannot_be_read(tmp_path: Path) -> None:
-    folder = tmp_path / "torch.nn.Sum.toml"
+    folder = tmp_path / "torch.nn.NLLLoss.toml"
     folder.mkdir()
     with pytest.raises(RuleError) as caught:
         ruleset.load(tmp_path)

@@ -129,7 +129,7 @@ def _loss(kernel: str, settings: Settings, case: Case, ignored: int) -> Loss | s
         return f"label_smoothing={settings.label_smoothing} has no part in {kernel}"
     try:
         loss = KERNELS[kernel](x, target(case, ignored), **arguments)
-    except (IndexError, RuntimeError) as error:
+    except (IndexError, RuntimeError, ValueError) as error:
         return str(error)
     if settings.flattened and settings.reduction == "none" and x.ndim not in (1, 2, 4):
         return replace(loss, value=loss.value.reshape(x.shape[0], 1, -1))

@@ -57,9 +57,10 @@ class Computation:
     api : str
         The dotted path of the class or function.
     is_class : bool
+    operands : (str, str)
+        The keywords under which the logits and the target are passed, as the rule names them.
     arguments : str
-        Those of the call but for the logits and the target, as JSON, which tells 1 from True;
-        a tensor is `{"tensor": name}`.
+        The others of the call, as JSON, which tells 1 from True; a tensor is `{"tensor": name}`.
     cases : tuple of Case
     ignored : int
         The label that the program marks with.
@@ -67,6 +68,7 @@ class Computation:
 
     api: str
     is_class: bool
+    operands: tuple[str, str]
     arguments: str
     cases: tuple[Case, ...]
     ignored: int
@@ -172,9 +174,12 @@ def _computation(
     api = rule.source if side is trials.torch else rule.target
     # What JSON lacks can only stand where torch asks for truth.
     arguments = json.dumps(
-        given, default=lambda v: {"tensor": v.name} if isinstance(v, Tensor) else bool(v)
+        given,
+        # Only keywords: calls that give the same in another order are one setting.
+        sort_keys=True,
+        default=lambda v: {"tensor": v.name} if isinstance(v, Tensor) else bool(v),
     )
-    return Computation(api, rule.kind == "class", arguments, found, ignored)
+    return Computation(api, rule.kind == "class", side.operands, arguments, found, ignored)
 
 
 # -- a case as a program -------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from migrate.errors import UsageError
-from migrate.prove.cases import Array
+from migrate.prove.cases import Array, Case
 from migrate.prove.compare import difference
 from migrate.prove.detail import Computation
 from migrate.prove.worker import WORKERS
@@ -84,23 +84,29 @@ class Frameworks:
     results: Mapping[str, Mapping[Computation, Sequence[_Result]]]
 
     def measure(self, pairs: Pairs) -> tuple[Measured, ...]:
-        """Compare MindSpore with torch on every case of `pairs`, in either mode."""
+        """Compare MindSpore with torch on every case of `pairs`, in every mode that was asked."""
         pairs = list(pairs)
-        return tuple(self._measured(worker, pairs) for worker in list(WORKERS)[1:])
+        return tuple(self._measured(name, pairs) for name in self.results if name != "torch")
+
+    def comparisons(
+        self, worker: str, pairs: Pairs
+    ) -> Iterator[tuple[Computation, Case, tuple[float, float] | str]]:
+        """Yield every case of `pairs` with its errors (value, gradient), or what is wrong."""
+        for before, after in pairs:
+            ours, theirs = self.results[worker][after], self.results["torch"][before]
+            for case, actual, expected in zip(before.cases, ours, theirs, strict=True):
+                yield after, case, _compared(worker, actual, expected)
 
     def _measured(self, worker: str, pairs: Pairs) -> Measured:
         cases, failures = 0, []
         value_error = gradient_error = 0.0
-        for before, after in pairs:
-            ours, theirs = self.results[worker][after], self.results["torch"][before]
-            for case, actual, expected in zip(before.cases, ours, theirs, strict=True):
-                cases += 1
-                found = _compared(worker, actual, expected)
-                if isinstance(found, str):
-                    failures.append(f"{after.api}({after.arguments}), {case}: {found}")
-                else:
-                    value_error = max(value_error, found[0])
-                    gradient_error = max(gradient_error, found[1])
+        for after, case, found in self.comparisons(worker, pairs):
+            cases += 1
+            if isinstance(found, str):
+                failures.append(f"{after.api}({after.arguments}), {case}: {found}")
+            else:
+                value_error = max(value_error, found[0])
+                gradient_error = max(gradient_error, found[1])
         failure = failures[0] if failures else ""
         return Measured(worker, cases, len(failures), value_error, gradient_error, failure)
 
@@ -113,7 +119,13 @@ def _compared(worker: str, actual: _Result, expected: _Result) -> tuple[float, f
     return difference(actual, expected)
 
 
-def run(pairs: Pairs, *, limit: float, done: Callable[[], None] = lambda: None) -> Frameworks:
+def run(
+    pairs: Pairs,
+    *,
+    limit: float,
+    done: Callable[[], None] = lambda: None,
+    names: Sequence[str] = tuple(WORKERS),
+) -> Frameworks:
     """Compute every computation of `pairs` once, on the framework that it is of.
 
     Parameters
@@ -123,6 +135,8 @@ def run(pairs: Pairs, *, limit: float, done: Callable[[], None] = lambda: None) 
         How many seconds a worker may take to start, and for the cases of one computation.
     done : callable
         Called after each computation, from several threads.
+    names : sequence of str
+        The workers to be asked, of `WORKERS`.
 
     Raises
     ------
@@ -134,13 +148,13 @@ def run(pairs: Pairs, *, limit: float, done: Callable[[], None] = lambda: None) 
     after = list(dict.fromkeys(pair[1] for pair in pairs))
     # MindSpore leaves folders where it runs.
     with tempfile.TemporaryDirectory() as folder:
-        workers = {name: _Worker(name, folder, limit) for name in WORKERS}
+        workers = {name: _Worker(name, folder, limit) for name in names}
         with ThreadPoolExecutor(len(workers)) as pool:
             try:
                 list(pool.map(_Worker.start, workers.values()))
-                asked = [before if name == "torch" else after for name in WORKERS]
+                asked = [before if name == "torch" else after for name in names]
                 answers = pool.map(lambda w, work: w.answers(work, done), workers.values(), asked)
-                results = dict(zip(WORKERS, answers, strict=True))
+                results = dict(zip(names, answers, strict=True))
             finally:
                 # Also after an interrupt: without its process, no thread waits any longer.
                 for worker in workers.values():

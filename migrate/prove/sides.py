@@ -152,8 +152,9 @@ def _side(
     effects = [node for node in arguments if ast.unparse(node) not in harmless]
     chain = tuple(compiler.expression(node, "flag") for node in effects)
     if not call:
-        by_role = {role: name for name, role in roles.items()}
-        return Side(settings, made, chain, None, False, (by_role["logits"], by_role["labels"]))
+        # By their places and not by the rule's travel, which is to be proven.
+        first, second = (parameter.name for parameter in parameters[:2])
+        return Side(settings, made, chain, None, False, (first, second))
     operands = (call[0], call[1])
     if parsed.used is None:
         # An instance whose calls are unknown is called with any two tensors, by position.
