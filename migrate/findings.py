@@ -30,10 +30,14 @@ def site_findings(file: File) -> Iterator[Finding]:
         called = file.called[id(call)]
         rule = call.sites[0].rule
         message = f"keywords renamed: {', '.join(rule.target_call)}"
+        status, code = Status.REWRITTEN, "call-keywords"
+        if rule.keeps_call:
+            message = f"keywords stay: {', '.join(rule.target_call)} are MindSpore's here too"
+            status, code = Status.NOTE, "keywords-kept"
         yield replace(
-            _finding(names, call.call, rule.id, Status.REWRITTEN, "call-keywords", message),
+            _finding(names, call.call, rule.id, status, code, message),
             before=called.before,
-            after=called.after,
+            after=None if rule.keeps_call else called.after,
             evidence=called.evidence,
             pairs=called.pairs,
         )

@@ -156,7 +156,9 @@ class _Follower:
 
     def _refuse(self, sites: Sequence[Site], code: str, reason: str) -> None:
         for site in sites:
-            self.flow.refusals.setdefault(id(site), Refusal(code, reason))
+            # A call of which no name changes does not move with its constructor.
+            if code != "keyword-call" or not site.rule.keeps_call:
+                self.flow.refusals.setdefault(id(site), Refusal(code, reason))
 
     # -- from the constructor on ----------------------------------------------------------------
 

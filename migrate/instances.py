@@ -119,8 +119,9 @@ def keyword_edits(call: InstanceCall, names: Names) -> list[Edit]:
     edits = []
     for keyword in call.call.keywords:
         assert keyword.arg is not None
-        start = names.start(keyword)
-        edits.append(Edit(Span(start, start + len(keyword.arg)), renamed[keyword.arg]))
+        if renamed[keyword.arg] != keyword.arg:
+            start = names.start(keyword)
+            edits.append(Edit(Span(start, start + len(keyword.arg)), renamed[keyword.arg]))
     return edits
 
 
