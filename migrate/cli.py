@@ -120,14 +120,13 @@ def verify(
     if not options["paths"]:
         raise click.UsageError("No path given: try `torch2mindspore verify .`")
     from migrate.report import progress, verification
-    from migrate.report.summary import Verb
     from migrate.verify import verify as run
 
     limit = time_limit if options.pop("frameworks") else None
     chosen = _path(directory, target)
     with progress.shown(sys.stderr) as shown:
         found = run(**options, rules_directory=chosen, limit=limit, progress=shown)
-    return verification.tell(found, form=form, human=sys.stdout).exit_status(Verb.VERIFY)
+    return verification.tell(found, form=form, human=sys.stdout)
 
 
 @cli.command()
