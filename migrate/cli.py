@@ -29,9 +29,28 @@ _formats = click.Choice(["text", "json"])
 _form = click.option(
     "--format", "form", type=_formats, default="text", help="Lines, the default, or a document."
 )
-_directory = click.option(
-    "--rules", "directory", metavar="DIR", help="Take the rules in this folder instead of ours."
-)
+
+
+def _chosen_rules(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --target and --rules, of which the first chooses among our folders of rules."""
+    for option in (
+        click.option(
+            "--rules",
+            "directory",
+            metavar="DIR",
+            help="Take the rules in this folder instead of ours.",
+        ),
+        click.option(
+            "--target",
+            type=click.Choice(["mindspore", "mint"]),
+            help="The APIs to migrate to: mindspore.nn and mindspore.ops, the default, or "
+            "mindspore.mint.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 _run_options: tuple[Callable[[Any], Any], ...] = (
     click.argument("paths", metavar="PATH...", nargs=-1),
     _form,
@@ -39,7 +58,7 @@ _run_options: tuple[Callable[[Any], Any], ...] = (
         "--exclude", metavar="PATTERN", multiple=True, help="As in .gitignore; repeatable."
     ),
     click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: as many as pay."),
-    _directory,
+    _chosen_rules,
     click.option("-v", "--verbose", is_flag=True, help="Name what files still use of torch."),
 )
 
@@ -82,7 +101,7 @@ def check(**options: Any) -> int:
 @click.argument("paths", metavar="PATH...", nargs=-1)
 @_form
 @click.option("--exclude", metavar="PATTERN", multiple=True, help="As in .gitignore; repeatable.")
-@_directory
+@_chosen_rules
 @click.option(
     "--against", metavar="REV|DIR", help="Take before from there, and after as the files are now."
 )
@@ -94,39 +113,41 @@ def check(**options: Any) -> int:
     show_default=True,
     help="Seconds that a framework may take to start, and for the cases of one setting.",
 )
-def verify(form: str, directory: str | None, time_limit: float, **options: Any) -> int:
+def verify(
+    form: str, directory: str | None, target: str | None, time_limit: float, **options: Any
+) -> int:
     """Show the evidence for each rewritten site; write nothing."""
     if not options["paths"]:
         raise click.UsageError("No path given: try `torch2mindspore verify .`")
     from migrate.report import progress, verification
-    from migrate.report.summary import Verb
     from migrate.verify import verify as run
 
     limit = time_limit if options.pop("frameworks") else None
+    chosen = _path(directory, target)
     with progress.shown(sys.stderr) as shown:
-        found = run(**options, rules_directory=_path(directory), limit=limit, progress=shown)
-    return verification.tell(found, form=form, human=sys.stdout).exit_status(Verb.VERIFY)
+        found = run(**options, rules_directory=chosen, limit=limit, progress=shown)
+    return verification.tell(found, form=form, human=sys.stdout)
 
 
 @cli.command()
 @_form
-@_directory
-def rules(form: str, directory: str | None) -> int:
+@_chosen_rules
+def rules(form: str, directory: str | None, target: str | None) -> int:
     """List the rules, with where each stands."""
     from migrate import explain
 
-    return _print(explain.rules_document(_ruleset(directory)), form, explain.rules_text)
+    return _print(explain.rules_document(_ruleset(directory, target)), form, explain.rules_text)
 
 
 @cli.command("explain")
 @click.argument("name", metavar="NAME")
 @_form
-@_directory
-def explain_(name: str, form: str, directory: str | None) -> int:
+@_chosen_rules
+def explain_(name: str, form: str, directory: str | None, target: str | None) -> int:
     """Explain a finding's code, an API or a difference: what, why, an example, the remedy."""
     from migrate import explain
 
-    return _print(explain.page(name, _ruleset(directory)), form, explain.page_text)
+    return _print(explain.page(name, _ruleset(directory, target)), form, explain.page_text)
 
 
 def _run(
@@ -137,6 +158,7 @@ def _run(
     exclude: Sequence[str],
     jobs: int,
     directory: str | None,
+    target: str | None,
     verbose: bool,
 ) -> int:
     if not paths:
@@ -152,7 +174,7 @@ def _run(
     left = verbose or form == "json"
     if "-" not in paths:
         chosen: dict[str, Any] = {"exclude": exclude, "jobs": jobs, "left": left}
-        chosen["rules_directory"] = _path(directory)
+        chosen["rules_directory"] = _path(directory, target)
         results = migrate_paths(paths, write=writes, **chosen)
         # All is written before anything is said, so that `| head` cannot stop it half-way.
         results = iter(list(results)) if writes else results
@@ -162,7 +184,7 @@ def _run(
     if writes and form == "json":
         raise click.UsageError("`apply -` prints the source: take `check -` for the document.")
     data = sys.stdin.buffer.read()
-    result = migrate_bytes(data, rules=_ruleset(directory), left=left)
+    result = migrate_bytes(data, rules=_ruleset(directory, target), left=left)
     human = sys.stdout if verb is Verb.CHECK else sys.stderr
     summary = tell([result], verb, form=form, verbose=verbose, human=human)
     if writes:
@@ -171,16 +193,26 @@ def _run(
     return summary.exit_status(verb)
 
 
-def _path(directory: str | None) -> Path | None:
+def _path(directory: str | None, target: str | None) -> Path | None:
+    """Return the folder of the rules, or None for the default one."""
     from pathlib import Path
 
+    if directory is not None and target is not None:
+        raise click.UsageError(
+            "--rules and --target both choose the rules: give --rules alone for a folder of your "
+            "own, or --target alone for one of ours."
+        )
+    if target is not None:
+        from migrate.ruleset import target_directory
+
+        return target_directory(target)
     return None if directory is None else Path(directory)
 
 
-def _ruleset(directory: str | None) -> RuleSet:
+def _ruleset(directory: str | None, target: str | None) -> RuleSet:
     from migrate.ruleset import load
 
-    return load(_path(directory))
+    return load(_path(directory, target))
 
 
 def _print(document: dict[str, Any], form: str, as_text: Callable[[dict[str, Any]], str]) -> int:

@@ -81,6 +81,13 @@ _ALL = (
     ),
     # -- notes ----------------------------------------------------------------------------------
     Code(
+        "keywords-kept",
+        "A call of an instance by keywords stays as it is, and is proven so",
+        "The losses of mindspore.mint are called with input and target, as torch's are.",
+        "",
+        "criterion(input=x, target=y)  ->  criterion(input=x, target=y)",
+    ),
+    Code(
         "device-removed",
         "A call of .cuda(), .cpu() or .to(device) on a loss was removed",
         "A MindSpore Cell runs where the context says, and has no such method.",

@@ -30,11 +30,12 @@ def site_findings(file: File) -> Iterator[Finding]:
     for call in file.flow.edited_calls:
         called = file.called[id(call)]
         rule = call.sites[0].rule
-        code, message = _call_changes(call)
+        status, code, message = _call_changes(call)
+        edited = status is Status.REWRITTEN
         yield replace(
-            _finding(names, call.call, rule.id, Status.REWRITTEN, code, message),
+            _finding(names, call.call, rule.id, status, code, message),
             before=called.before,
-            after=called.after,
+            after=called.after if edited else None,
             evidence=called.evidence,
             pairs=called.pairs,
         )
@@ -55,17 +56,19 @@ def site_findings(file: File) -> Iterator[Finding]:
         )
 
 
-def _call_changes(call: InstanceCall) -> tuple[str, str]:
-    """Return the code of what happens to an instance's call, and all of it in words."""
-    said = []
+def _call_changes(call: InstanceCall) -> tuple[Status, str, str]:
+    """Return what happens to an instance's call: a status, a code, and all of it in words."""
+    said, kept = [], ", ".join(call.sites[0].rule.target_call)
     if call.call.keywords and call.positional:
         said.append(("call-positional", "keywords taken out, as another loss may be called here"))
-    elif call.call.keywords:
-        renamed = ", ".join(call.sites[0].rule.target_call)
-        said.append(("call-keywords", f"keywords renamed: {renamed}"))
+    elif call.call.keywords and not call.sites[0].rule.keeps_call:
+        said.append(("call-keywords", f"keywords renamed: {kept}"))
     if call.forward:
         said.append(("call-forward", "`.forward` taken out: a Cell is called itself"))
-    return said[0][0], "; ".join(words for _, words in said)
+    if not said:
+        words = f"keywords stay: {kept} are MindSpore's here too"
+        return Status.NOTE, "keywords-kept", words
+    return Status.REWRITTEN, said[0][0], "; ".join(words for _, words in said)
 
 
 def _refused(work: Work, names: Names) -> Finding:

@@ -152,7 +152,9 @@ class _Follower:
                 self._refuse(site, "keyword-call", f"it is passed on, and {where}")
 
     def _refuse(self, site: Site, code: str, reason: str) -> None:
-        self.flow.refusals.setdefault(id(site), Refusal(code, reason))
+        # A call of which no name changes does not move with its constructor.
+        if code != "keyword-call" or not site.rule.keeps_call:
+            self.flow.refusals.setdefault(id(site), Refusal(code, reason))
 
     # -- from the constructor on ----------------------------------------------------------------
 
@@ -357,7 +359,7 @@ class _Follower:
         self.classified.add(id(call))
         found = self._possible(site, receiver)
         sites = self._sites(found) or (site,)
-        positional = bool(call.keywords) and not found.is_migrated
+        positional = bool(call.keywords) and not (found.is_migrated or site.rule.keeps_call)
         at_once = fresh and self._is_the_constructor(site, receiver)
         reached = InstanceCall(sites, call, place, at_once, forward, positional)
         if found.is_migrated and not known:

@@ -82,6 +82,20 @@ class Travel:
 
 
 @dataclass(frozen=True, slots=True)
+class Dtypes:
+    """The dtypes of the logits on which a proof compares a rule's two sides.
+
+    Attributes
+    ----------
+    indices, probabilities : tuple of str
+        Beside class indices, and beside class probabilities of the same dtype.
+    """
+
+    indices: tuple[str, ...] = ("float32", "float16")
+    probabilities: tuple[str, ...] = ("float32", "float16")
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One source API, its target, and how its parameters travel: one file in `rules/`.
 
@@ -101,6 +115,8 @@ class Rule:
         For a class, the parameter names when an instance is called; empty for a function.
     travel : dict of str to Travel
         By source parameter name; every source parameter has one.
+    dtypes : Dtypes
+        Those that the target takes, and returns, as the source does.
     """
 
     source: str
@@ -113,6 +129,7 @@ class Rule:
     source_call: tuple[str, ...]
     target_call: tuple[str, ...]
     travel: dict[str, Travel] = field(hash=False)
+    dtypes: Dtypes = Dtypes()
     summary: str = ""
     why: str = ""
     source_documentation: str = ""
@@ -129,6 +146,11 @@ class Rule:
     def slug(self) -> str:
         """The rule's short name in text output, file names and fixtures: `nn.CrossEntropyLoss`."""
         return self.source.removeprefix("torch.")
+
+    @property
+    def keeps_call(self) -> bool:
+        """Whether an instance is called by the same names before and after."""
+        return self.source_call == self.target_call
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -205,7 +205,8 @@ def _converted(argument: Argument, rule: Rule) -> Conversion | None:
     if travel.convert == "float":
         if value is None:
             return Conversion(function="float")
-        if isinstance(value.value, (bool, int)):
+        takes = next(p.accepts for p in rule.target_parameters if p.name == travel.to)
+        if isinstance(value.value, (bool, int)) and type(value.value).__name__ not in takes:
             return Conversion(text=repr(float(value.value)))
     if value is not None and isinstance(value.value, str):
         other = dict(travel.values).get(value.value)

@@ -20,12 +20,13 @@ from msgspec.structs import asdict
 
 from migrate import roles
 from migrate.errors import RuleError
-from migrate.model import Literal_, Parameter, Rule, Travel
+from migrate.model import Dtypes, Literal_, Parameter, Rule, Travel
 from migrate.tables import MalformedError, convert, default_directory, read
 
 Kernel = Literal["cross_entropy", "nll_loss"]
 Domain = Literal["weight", "flag", "integer", "reduction", "fraction", "logits", "labels"]
 Conversion = Literal["float"]
+Dtype = Literal["float16", "float32", "float64"]
 Type = Literal["None", "bool", "int", "float", "str", "Tensor"]
 
 #: The type names that `accepts` knows: what a literal can be, and the framework's own tensor.
@@ -70,6 +71,25 @@ class SourceTable(SideTable, frozen=True, forbid_unknown_fields=True):
     aliases: Annotated[tuple[Path_, ...], _says("Every other path to the same object.")] = ()
 
 
+class DtypesTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """The dtypes of logits for which the target gives what torch gives."""
+
+    indices: Annotated[tuple[Dtype, ...], _says("Beside class indices."), Meta(min_length=1)]
+    probabilities: Annotated[tuple[Dtype, ...], _says("Beside class probabilities.")] = ()
+
+
+class TargetTable(SideTable, frozen=True, forbid_unknown_fields=True):
+    """One API as MindSpore has it."""
+
+    dtypes: Annotated[
+        DtypesTable | None,
+        _says(
+            "Those that a proof compares: float32 and float16, and float64 of indices in a "
+            "function, where it is left out."
+        ),
+    ] = None
+
+
 class TravelTable(Struct, frozen=True, forbid_unknown_fields=True):
     """How one source parameter reaches the target: exactly one of `to` and `fold`."""
 
@@ -88,7 +108,7 @@ class RuleTable(Struct, frozen=True, forbid_unknown_fields=True):
     summary: Annotated[str, _says("What it computes, in one sentence."), Meta(min_length=1)]
     why: Annotated[str, _says("Why a change of the name is not enough."), Meta(min_length=1)]
     source: SourceTable
-    target: SideTable
+    target: TargetTable
     travel: Annotated[dict[str, TravelTable], _says("By name, one for each source parameter.")]
 
 
@@ -121,6 +141,18 @@ def default_rules() -> RuleSet:
         As `load`.
     """
     return load()
+
+
+def target_directory(target: str) -> Path:
+    """Return the folder of the rules that come with the package and lead to a target.
+
+    Parameters
+    ----------
+    target : {"mindspore", "mint"}
+        `mindspore.nn` and `mindspore.ops`, which are the default, or `mindspore.mint`.
+    """
+    directory = default_directory()
+    return directory if target == "mindspore" else directory / target
 
 
 def load(directory: Path | None = None) -> RuleSet:
@@ -212,6 +244,7 @@ def _rule(table: RuleTable) -> Rule:
         source_call=table.source.call,
         target_call=table.target.call,
         travel={name: _travel(entry) for name, entry in table.travel.items()},
+        dtypes=_dtypes(table),
         summary=table.summary,
         why=table.why,
         source_documentation=table.source.documentation,
@@ -219,6 +252,13 @@ def _rule(table: RuleTable) -> Rule:
         source_versions=table.source.versions,
         target_versions=table.target.versions,
     )
+
+
+def _dtypes(table: RuleTable) -> Dtypes:
+    if table.target.dtypes is not None:
+        return Dtypes(**asdict(table.target.dtypes))
+    # mindspore.nn's classes refuse float64, and mindspore.ops' functions float64 probabilities.
+    return Dtypes(("float32", "float16", "float64")) if table.kind == "function" else Dtypes()
 
 
 def _travel(entry: TravelTable) -> Travel:

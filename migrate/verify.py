@@ -77,6 +77,12 @@ class Verification:
     frameworks: Frameworks | None
     seconds: float
 
+    @property
+    def not_run(self) -> int:
+        """How many sites have cases for which a framework has no operator on this device."""
+        sites = (site for file in self.files for site in file.sites)
+        return sum(any(m.not_run for each in site.measured for m in each) for site in sites)
+
 
 def verify(
     paths: Sequence[str],

@@ -6,6 +6,7 @@
                    a line of prose that says why
     findings.json  exactly what is reported, in order
     path.txt       what the file is called, where that matters (`__init__.py`)
+    target.txt     the --target, where it is not the default
 
 Every case with an `after.py` has a negative twin beside it, `<case>-not`.
 """
@@ -16,6 +17,8 @@ import ast
 import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from migrate.ruleset import RuleSet, default_rules, load, target_directory
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -70,6 +73,14 @@ class Case:
         """The name under which it is migrated."""
         named = self.folder / "path.txt"
         return named.read_text().strip() if named.exists() else f"{self.id}/before.py"
+
+    @property
+    def rules(self) -> RuleSet:
+        """Those of its target."""
+        named = self.folder / "target.txt"
+        if not named.exists():
+            return default_rules()
+        return load(target_directory(named.read_text().strip()))
 
     @property
     def findings(self) -> list[Reported]:

@@ -22,7 +22,6 @@ from fixture_case import UNTOUCHED, Case, Reported, cases
 
 from migrate.model import Status
 from migrate.pipeline import migrate_bytes, migrate_source
-from migrate.ruleset import default_rules
 
 CASES = cases()
 POSITIVE = [case for case in CASES if case.is_positive]
@@ -53,7 +52,7 @@ def each(test: str, chosen: list[Case]) -> pytest.MarkDecorator:
 
 @each("folder", CASES)
 def test_folder_says_what_is_expected(case: Case) -> None:
-    assert case.slug in {rule.slug for rule in default_rules().rules}, "the folder names no rule"
+    assert case.slug in {rule.slug for rule in case.rules.rules}, "the folder names no rule"
     assert case.is_positive != (case.refusal is not None), "either after.py or refusal.txt"
     if case.is_positive:
         assert (case.twin / "refusal.txt").exists(), f"no negative twin {case.twin.name}"
@@ -77,7 +76,7 @@ def test_known_bugs_are_cases() -> None:
 
 @each("migrates", CASES)
 def test_migrates_as_expected(case: Case) -> None:
-    result = migrate_bytes(case.before, path=case.path)
+    result = migrate_bytes(case.before, path=case.path, rules=case.rules)
     assert result.error is None, result.traceback or result.error
     written = result.new if result.changed else case.before
     assert written.decode() == case.after.decode()
@@ -91,7 +90,7 @@ def test_migrates_as_expected(case: Case) -> None:
 
 @each("second run", CASES)
 def test_second_run_changes_nothing(case: Case) -> None:
-    again = migrate_bytes(case.after, path=case.path)
+    again = migrate_bytes(case.after, path=case.path, rules=case.rules)
     assert again.error is None, again.traceback or again.error
     assert not again.changed, again.new.decode()
 

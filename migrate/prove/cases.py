@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from migrate.model import Dtypes
 from migrate.prove.domains import CLASSES, POSITIVE_WEIGHT, ZERO_WEIGHT, Tensor
 
 Array = NDArray[Any]
@@ -41,16 +42,16 @@ class Case:
 
 
 @lru_cache(maxsize=64)
-def cases(kernel: str, kind: str, ignore_index: int, same: bool) -> tuple[Case, ...]:
+def cases(kernel: str, dtypes: Dtypes, ignore_index: int, same: bool) -> tuple[Case, ...]:
     """Return the cases of a loss.
 
     Parameters
     ----------
     kernel : str
         Only cross entropy takes class probabilities.
-    kind : {"class", "function"}
-        MindSpore's class refuses float64 logits, and its function float64 probabilities, so these
-        are of no proof.
+    dtypes : Dtypes
+        Those of the rule: on others MindSpore raises, or returns another dtype, whatever the call
+        says, so that they are of no proof.
     ignore_index : int
         torch refuses class probabilities beside one that is not negative, and MindSpore does not,
         so these are of no proof either.
@@ -60,10 +61,9 @@ def cases(kernel: str, kind: str, ignore_index: int, same: bool) -> tuple[Case, 
     found = []
     for shape in SHAPES:
         if not same:
-            dtypes = ("float32", "float16", "float64")[: 3 if kind == "function" else 2]
-            found += [Case(shape, dtype, probabilities=False) for dtype in dtypes]
+            found += [Case(shape, dtype, probabilities=False) for dtype in dtypes.indices]
         if kernel == "cross_entropy" and ignore_index < 0:
-            found += [Case(shape, dtype, probabilities=True) for dtype in ("float32", "float16")]
+            found += [Case(shape, dtype, probabilities=True) for dtype in dtypes.probabilities]
     return tuple(found)
 
 

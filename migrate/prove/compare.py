@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from migrate.model import Rule
+from migrate.model import Dtypes, Rule
 from migrate.prove.cases import Array, Case, cases, logits, target, weights
 from migrate.prove.kernel import KERNELS, Loss
 from migrate.prove.reading import Settings
@@ -37,7 +37,7 @@ def compare(rule: Rule, torch: Settings, mindspore: Settings, *, same: bool) -> 
     Parameters
     ----------
     rule : Rule
-        Says which loss, and whether it is a class or a function.
+        Says which loss, and in which dtypes.
     torch, mindspore : Settings
     same : bool
         Whether one tensor is both logits and target.
@@ -52,14 +52,14 @@ def compare(rule: Rule, torch: Settings, mindspore: Settings, *, same: bool) -> 
     ignored = torch.ignore_index
     if type(ignored) is not int or type(mindspore.ignore_index) is not int:
         return f"MindSpore ignores {mindspore.ignore_index!r}, which torch refuses"
-    return _compare(rule.kernel, rule.kind, torch, mindspore, ignored, same)
+    return _compare(rule.kernel, rule.dtypes, torch, mindspore, ignored, same)
 
 
 @lru_cache(maxsize=4096)
 def _compare(
-    kernel: str, kind: str, torch: Settings, mindspore: Settings, ignored: int, same: bool
+    kernel: str, dtypes: Dtypes, torch: Settings, mindspore: Settings, ignored: int, same: bool
 ) -> Agreement | str:
-    found = cases(kernel, kind, ignored, same)
+    found = cases(kernel, dtypes, ignored, same)
     error = 0.0
     for case in found:
         errors = compare_case(kernel, torch, mindspore, case, ignored)

@@ -156,7 +156,7 @@ def _cases(trials: Trials, trial: Trial) -> dict[Case, tuple[float, float] | str
     rule, ignored = trials.rule, _ignored(trial)
     return {
         case: compare_case(rule.kernel, one.settings, other.settings, case, ignored)
-        for case in cases(rule.kernel, rule.kind, ignored, one.input == one.target)
+        for case in cases(rule.kernel, rule.dtypes, ignored, one.input == one.target)
     }
 
 
@@ -188,7 +188,7 @@ def _computation(
 def _python(trials: Trials, trial: Trial) -> str:
     """Return a program that computes both sides of a trial on the real frameworks."""
     rule, ignored = trials.rule, _ignored(trial)
-    case = cases(rule.kernel, rule.kind, ignored, same=False)[0]
+    case = cases(rule.kernel, rule.dtypes, ignored, same=False)[0]
     if isinstance(trial.torch, Reading) and isinstance(trial.mindspore, Reading):
         wrong = (case for case, errors in _cases(trials, trial).items() if isinstance(errors, str))
         case = next(wrong, case)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -37,6 +38,17 @@ _SPAWN = (
     "import sys; sys.path.append({root!r}); from migrate.prove.worker import main; main({name!r})"
 )
 
+#: What MindSpore says where the device has no operator for a case, whatever the call says, and
+#: what that is. Each is provoked by tests/test_mint.py on the installed version.
+_LACKING = (
+    (r"The kernel (\w+) unregistered", "no {device} kernel for {name}"),
+    (r"Unsupported op \[(\w+)\] on CPU", "no {device} kernel for {name}"),
+    (r"Select CPU operator\[(\w+)\] fail! Unsupported data type", "no {device} kernel for {name} "
+     "of such dtypes"),
+    (r"For '(\w+)', the dimension of 'logits' should be 2, but got: 1",
+     "no {device} kernel for {name} of one dimension"),
+)  # fmt: skip
+
 _Result: TypeAlias = tuple[Array, Array] | str
 Pairs: TypeAlias = Iterable[tuple[Computation, Computation]]
 
@@ -55,6 +67,11 @@ class Measured:
         In units in the last place, over the cases that agree.
     failure : str
         The first case that fails, and how; empty where none does.
+    not_run : int
+        Cases that count neither as equal nor as failed, for MindSpore has no operator for them on
+        this device.
+    lacking : str
+        Which that are; empty where all cases ran.
     """
 
     worker: str
@@ -63,6 +80,8 @@ class Measured:
     value_error: float
     gradient_error: float
     failure: str
+    not_run: int = 0
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +117,34 @@ class Frameworks:
                 yield after, case, _compared(worker, actual, expected)
 
     def _measured(self, worker: str, pairs: Pairs) -> Measured:
-        cases, failures = 0, []
+        cases, failures, not_run = 0, [], 0
+        lacking: dict[str, None] = {}
         value_error = gradient_error = 0.0
         for after, case, found in self.comparisons(worker, pairs):
             cases += 1
-            if isinstance(found, str):
+            if isinstance(found, str) and (what := lacking_operator(found)):
+                not_run += 1
+                lacking[what] = None
+            elif isinstance(found, str):
                 failures.append(f"{after.api}({after.arguments}), {case}: {found}")
             else:
                 value_error = max(value_error, found[0])
                 gradient_error = max(gradient_error, found[1])
         failure = failures[0] if failures else ""
-        return Measured(worker, cases, len(failures), value_error, gradient_error, failure)
+        missing = ""
+        if lacking:
+            version = self.versions[WORKERS[worker]]
+            missing = f"MindSpore {version} has {', '.join(lacking)}: run this on Ascend"
+        errors = value_error, gradient_error
+        return Measured(worker, cases, len(failures), *errors, failure, not_run, missing)
+
+
+def lacking_operator(error: str) -> str:
+    """Return which operator this device lacks, if that is what MindSpore has raised, or nothing."""
+    for pattern, what in _LACKING:
+        if found := re.search(pattern, error):
+            return what.format(device="CPU", name=found[1])
+    return ""
 
 
 def _compared(worker: str, actual: _Result, expected: _Result) -> tuple[float, float] | str:

@@ -31,10 +31,14 @@ def read(rule: Rule, values: Mapping[str, object]) -> Settings:
     parameters = {parameter.name: parameter for parameter in rule.target_parameters}
     taken = {name: accept(parameter, values[name]) for name, parameter in parameters.items()}
     ignore_index = accept_index(parameters["ignore_index"], values["ignore_index"])
+    smoothing = cast(float, taken.get("label_smoothing", 0.0))
+    if rule.kernel == "cross_entropy":
+        # 1 and True, which mint takes, are 1.0; a NaN, which it takes too, is as none.
+        smoothing = float(smoothing) if smoothing > 0 else 0.0
     return Settings(
         weight=cast("Tensor | None", taken["weight"]),
         ignore_index=cast("int | float | None", ignore_index),
         reduction=cast(str, taken["reduction"]),
-        label_smoothing=cast(float, taken.get("label_smoothing", 0.0)),
+        label_smoothing=smoothing,
         flattened=taken["reduction"] != values["reduction"],
     )

@@ -15,8 +15,14 @@ from migrate.report.text import Line, visible
 from migrate.verify import Site, Verification, VerifiedFile
 
 
-def tell(verification: Verification, *, form: str, human: TextIO) -> Summary:
-    """Print a verification: lines on `human`, or one document on standard output."""
+def tell(verification: Verification, *, form: str, human: TextIO) -> int:
+    """Print a verification: lines on `human`, or one document on standard output.
+
+    Returns
+    -------
+    int
+        The exit status: 1 too where the frameworks were asked for and could not compute all cases.
+    """
     told = [f for f in verification.files if f.result.findings or f.result.error is not None]
     summary = Summary.of([f.result for f in told], files=len(verification.files))
     if form == "json":
@@ -26,7 +32,7 @@ def tell(verification: Verification, *, form: str, human: TextIO) -> Summary:
                 finding["verification"] = [_detail(site, i) for i in range(len(site.details))]
         made["verification"] = _run(verification)
         sys.stdout.buffer.write(document.dump(made))
-        return summary
+        return _exit_status(verification, summary)
     show = text.printer(human)
     seen: dict[int, str] = {}
     for file in told:
@@ -34,7 +40,11 @@ def tell(verification: Verification, *, form: str, human: TextIO) -> Summary:
             show(line)
     for line in _closing(verification, summary):
         show(line)
-    return summary
+    return _exit_status(verification, summary)
+
+
+def _exit_status(verification: Verification, summary: Summary) -> int:
+    return summary.exit_status(Verb.VERIFY) | (1 if verification.not_run else 0)
 
 
 def _file_lines(file: VerifiedFile, seen: dict[int, str]) -> Iterator[Line]:
@@ -70,7 +80,9 @@ def _lines(site: Site, index: int) -> Iterator[str]:
     for found in site.measured[index] if site.measured else ():
         errors = f"value {found.value_error:g}, gradient {found.gradient_error:g}"
         failed = f", {found.failed} fail: {visible(found.failure)}" if found.failed else ""
-        yield f"    torch and {found.worker}: {found.cases} cases, {errors}{failed}"
+        told = f", {errors}" if found.cases > found.not_run else ""
+        left = f", {found.not_run} not run: {visible(found.lacking)}" if found.not_run else ""
+        yield f"    torch and {found.worker}: {found.cases} cases{told}{failed}{left}"
 
 
 def _closing(verification: Verification, summary: Summary) -> Iterator[Line]:
@@ -85,6 +97,9 @@ def _closing(verification: Verification, summary: Summary) -> Iterator[Line]:
     if verification.against is None and not summary.rewritten and not summary.manual:
         yield (("nothing to prove; for a tree that is migrated, give --against", "dim"),)
     yield text.summary_line(summary, Verb.VERIFY)
+    if verification.not_run:
+        what = "cases that the frameworks could not compute here; see their lines above"
+        yield ((f"{text.count(verification.not_run, 'site')} with {what}", "yellow"),)
 
 
 def _run(verification: Verification) -> dict[str, Any]:
@@ -98,6 +113,7 @@ def _run(verification: Verification) -> dict[str, Any]:
         else {
             "versions": dict(frameworks.versions),
             "seconds": {name: round(s, 3) for name, s in frameworks.seconds.items()},
+            "not_run": verification.not_run,
         },
     }
 
