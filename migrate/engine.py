@@ -19,6 +19,7 @@ from migrate.proving import pair_of, proof_of
 from migrate.resolve import Names
 from migrate.rewrite import plan
 from migrate.source import LineIndex, parse
+from migrate.symptoms import notes, signs
 from migrate.work import File, Work
 from migrate.written import written
 
@@ -59,6 +60,7 @@ def rewrite_source(
         if work.refusal is None:
             _plan(work, file)
     follow_instances(file)
+    file.moves += notes(file, signs(file))
     is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
     new_text, names_after = compose(file, is_init=is_init, path=path)
     findings = [*site_findings(file), *import_findings(file, rules, is_init=is_init)]

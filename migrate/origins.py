@@ -29,6 +29,9 @@ SHAPES = frozenset(
     """.split()  # noqa: SIM905 (a list would take a line a name)
 )
 
+#: Where torch has its functions of tensors.
+_MODULES = ("torch", "torch.nn.functional")
+
 #: Attributes that are the same tensor, or a view of it.
 _SAME = frozenset({"T", "mT", "data"})
 
@@ -96,11 +99,17 @@ class Origins:
             In the order of the text, never empty. Of several, none is certain.
         """
         found: dict[tuple[int, int | None], tuple[Place, int | None]] = {}
-        self._trace(place, None, through, found, set())
+        self._trace(place, None, through, found, {})
         ends = sorted(found.values(), key=lambda end: self._names.start(_expression(end[0])))
         return tuple(
             Origin(_expression(place), place, len(ends) == 1, index) for place, index in ends
         )
+
+    def passed(self, place: Place, through: frozenset[str] = SHAPES) -> tuple[Place, ...]:
+        """Return every place that the value at `place` passes on its way, itself first."""
+        seen: dict[tuple[int, int | None], Place] = {}
+        self._trace(place, None, through, {}, seen)
+        return tuple(seen.values())
 
     def _trace(
         self,
@@ -108,12 +117,12 @@ class Origins:
         index: int | None,
         through: frozenset[str],
         found: dict[tuple[int, int | None], tuple[Place, int | None]],
-        seen: set[tuple[int, int | None]],
+        seen: dict[tuple[int, int | None], Place],
     ) -> None:
         key = (id(place.node), index)
         if key in seen:
             return
-        seen.add(key)
+        seen[key] = place
         onward = list(self._back(place, index, through))
         ends_here = not onward
         if isinstance(place.node, ast.Name):
@@ -172,16 +181,20 @@ class Origins:
         """Return the operand that the call at `place` hands on, or None."""
         call = place.node
         assert isinstance(call, ast.Call)
-        if not isinstance(call.func, ast.Attribute) or call.func.attr not in through | {"to"}:
-            return None
         scope = self._names.scope_of(place)
         meanings = self._names.resolve(call.func, scope)
-        if meanings <= {f"torch.{call.func.attr}"}:
+        if meanings <= {f"{module}.{name}" for module in _MODULES for name in through}:
             starred = not call.args or isinstance(call.args[0], ast.Starred)
-            return None if starred or call.func.attr == "to" else child(place, call.args[0])
+            casts = any(keyword.arg in (None, "dtype") for keyword in call.keywords)
+            return (
+                None if starred or (casts and "to" not in through) else child(place, call.args[0])
+            )
+        if not isinstance(call.func, ast.Attribute) or call.func.attr not in through | {"to"}:
+            return None
         if any("." in meaning for meaning in meanings):
             return None  # a function of another module
-        moves = call.func.attr in DEVICE_METHODS
+        # Who passes through `.to` itself does not mind a cast.
+        moves = call.func.attr in DEVICE_METHODS - (through & {"to"})
         if moves and not_a_device(self._names, call.func.attr, call, scope) is not None:
             return None
         return child(place, call.func, call.func.value)
@@ -198,17 +211,28 @@ class Origins:
         if bound is None:
             return ()
         bindings, scope = bound
-        found = self._reached(node.id, scope)
-        read = found.reads.get(id(node))
-        definitions = list(found.every.values()) if read is None else list(read[1])
-        definitions.sort(key=lambda d: list(found.every).index(id(d.target)))
+        definitions = [d for d in self._seen(node, scope) if not d.within]
+        every = [d for d in self._reached(node.id, scope).every.values() if not d.within]
         if (
-            len(bindings) > len(found.every)  # `global` in some function, or `del`
+            len(bindings) > len(every)  # `global` in some function, or `del`
             or self._names.is_rebound_from_within(node.id)
             or isinstance(scope.node, COMPREHENSIONS)
         ):
             definitions.append(Definition(node))
         return tuple(definitions)
+
+    def stores(self, place: Place) -> tuple[Definition, ...]:
+        """Return what may have changed a part of what the name read at `place` holds."""
+        node = place.node
+        assert isinstance(node, ast.Name)
+        bound = self._names.bindings_of(node.id, self._names.scope_of(place))
+        return () if bound is None else tuple(d for d in self._seen(node, bound[1]) if d.within)
+
+    def _seen(self, node: ast.Name, scope: Scope) -> list[Definition]:
+        found = self._reached(node.id, scope)
+        every = list(found.every.values())
+        read = found.reads.get(id(node))
+        return every if read is None else [each for each in every if each in read[1]]
 
     # -- forward ---------------------------------------------------------------------------------
 

@@ -27,11 +27,15 @@ class Definition:
         import, an augmented assignment and the like.
     index : int or None
         Which element of `value`, where it is unpacked.
+    within : bool
+        Whether only a part of what the name holds is changed, and the definition before stays:
+        `x[i] = value`, or a method in place, `x.fill_(1)`, whose call is then the value.
     """
 
     target: ast.AST
     value: ast.expr | None = None
     index: int | None = None
+    within: bool = False
 
 
 #: The definitions that may hold at a point; empty where the point is not reached, or unbound.
@@ -89,9 +93,14 @@ class _Walk:
     # -- definitions and reads -------------------------------------------------------------------
 
     def bound(
-        self, target: ast.AST, value: ast.expr | None = None, index: int | None = None
+        self,
+        target: ast.AST,
+        value: ast.expr | None = None,
+        index: int | None = None,
+        *,
+        within: bool = False,
     ) -> _State:
-        known = self.found.every.setdefault(id(target), Definition(target, value, index))
+        known = self.found.every.setdefault(id(target), Definition(target, value, index, within))
         for states in self.raised:
             states.add(known)
         return frozenset({known})
@@ -122,7 +131,16 @@ class _Walk:
                     part = None if isinstance(parts[at], ast.Starred) else parts[at]
                     state = self.target(element, part, state)
             return state
-        return self.expression(target, state)
+        state = self.expression(target, state)
+        if isinstance(target, ast.Subscript) and self._is_held(target.value):
+            return state | self.bound(target, value, index, within=True)
+        return state
+
+    def _is_held(self, node: ast.expr) -> bool:
+        """Tell whether an expression is the name, or a part of what it holds."""
+        while isinstance(node, (ast.Subscript, ast.Attribute)):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id == self.name
 
     def expression(self, node: ast.AST, state: _State) -> _State:
         """Record what an expression reads, in the order of its evaluation."""
@@ -147,6 +165,16 @@ class _Walk:
             # The body may run no time, or after itself.
             once = self._children([*parts, *shown], state)
             return state | self._children([*parts, *shown], state | once)
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr.endswith("_")
+            and not node.func.attr.startswith("_")
+            and self._is_held(node.func.value)
+        ):
+            # torch's mark of what changes a tensor in place.
+            state = self._children(ast.iter_child_nodes(node), state)
+            return state | self.bound(node, node, within=True)
         return self._children(ast.iter_child_nodes(node), state)
 
     def _children(self, nodes: Iterable[ast.AST | None], state: _State) -> _State:
