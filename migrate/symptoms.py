@@ -116,7 +116,7 @@ def _concerns(difference: Difference, symptom: Symptom, use: Use) -> bool:
     )
 
 
-def notes(file: File, told: list[Sign]) -> Iterator[Move]:
+def notes(told: Sequence[Sign]) -> Iterator[Move]:
     """Yield what is said of each sign: a note at the expression."""
     for sign in told:
         difference = sign.difference

@@ -41,7 +41,9 @@ class Case:
 
 
 @lru_cache(maxsize=64)
-def cases(kernel: str, kind: str, ignore_index: int, same: bool) -> tuple[Case, ...]:
+def cases(
+    kernel: str, kind: str, ignore_index: int, same: bool, indices: bool = False
+) -> tuple[Case, ...]:
     """Return the cases of a loss.
 
     Parameters
@@ -56,13 +58,15 @@ def cases(kernel: str, kind: str, ignore_index: int, same: bool) -> tuple[Case, 
         so these are of no proof either.
     same : bool
         Whether one tensor is both logits and target, which indices cannot be.
+    indices : bool
+        Whether the target is known to hold class indices.
     """
     found = []
     for shape in SHAPES:
         if not same:
             dtypes = ("float32", "float16", "float64")[: 3 if kind == "function" else 2]
             found += [Case(shape, dtype, probabilities=False) for dtype in dtypes]
-        if kernel == "cross_entropy" and ignore_index < 0:
+        if kernel == "cross_entropy" and ignore_index < 0 and not indices:
             found += [Case(shape, dtype, probabilities=True) for dtype in ("float32", "float16")]
     return tuple(found)
 

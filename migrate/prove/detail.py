@@ -152,9 +152,10 @@ def _cases(trials: Trials, trial: Trial) -> dict[Case, tuple[float, float] | str
     assert isinstance(one, Reading)
     assert isinstance(other, Reading)
     rule, ignored = trials.rule, _ignored(trial)
+    same, indices = one.input == one.target, bool(other.settings.labels)
     return {
         case: compare_case(rule.kernel, one.settings, other.settings, case, ignored)
-        for case in cases(rule.kernel, rule.kind, ignored, one.input == one.target)
+        for case in cases(rule.kernel, rule.kind, ignored, same, indices)
     }
 
 
