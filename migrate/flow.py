@@ -16,6 +16,7 @@ from migrate.attributes import (
     MODULE_ATTRIBUTES,
     asks_for_torch,
     not_a_device,
+    set_otherwise,
 )
 from migrate.holders import (
     Holder,
@@ -322,6 +323,9 @@ class _Follower:
         if not isinstance(call, ast.Call) or reached:
             return
         name = str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+        if name == "setattr" and place.node in call.args[:1]:
+            reason = f"line {call.lineno} sets an attribute of the instance by its name"
+            self._refuse(group, "instance-attribute", reason)
         if name in ("add_module", "register_module"):
             reason = f"line {call.lineno} registers it among the modules of torch"
             self._refuse(group, "instance-attribute", reason)
@@ -430,6 +434,10 @@ class _Follower:
         fresh: bool,
         origin: Holder | None,
     ) -> None:
+        if attribute.attr in COMMON_ATTRIBUTES and not isinstance(attribute.ctx, ast.Load):
+            reason = set_otherwise(group, place, attribute)
+            if reason is not None:
+                self._refuse(group, "instance-attribute", reason)
         known = attribute.attr in MODULE_ATTRIBUTES or attribute.attr == "__call__"
         if not known or not isinstance(attribute.ctx, ast.Load):
             return

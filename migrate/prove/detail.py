@@ -211,7 +211,9 @@ def _python(trials: Trials, trial: Trial) -> str:
     ]
     # MindSpore's CrossEntropyLoss takes no other index than int32.
     cast = "" if case.probabilities else ', labels.astype("int32")'
-    second = second.replace("mindspore.Tensor(labels)", f"mindspore.Tensor({cast[2:] or 'labels'})")
+    if "mindspore.Tensor(labels).astype(" not in second:
+        made = f"mindspore.Tensor({cast[2:] or 'labels'})"
+        second = second.replace("mindspore.Tensor(labels)", made)
     imports = ["import mindspore", "import numpy as np", "import torch"]
     prints = [f'print("torch", {first})', f'print("MindSpore", {second})']
     return "\n".join([*imports, *arrays, *prints])
@@ -252,4 +254,5 @@ class _Program:
             return repr(value)
         count = sum(name.startswith("weight") for name in self.names.values())
         name = self.names.setdefault(value, f"weight_{count + 1}" if count else "weight")
-        return f"{made_by}({name})"
+        cast = f".astype(mindspore.{value.dtype})" if value.dtype else ""
+        return f"{made_by}({name}){cast}"
