@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from migrate.match import Refusal
-from migrate.operands import is_pure
+from migrate.match import Refusal, Site
+from migrate.operands import is_pure, literal
 from migrate.resolve import Names
 from migrate.scopes import Scope
 
@@ -88,6 +88,70 @@ def is_torch_loss(path: str) -> bool:
     module, _, name = path.rpartition(".")
     modules = ("torch.nn", "torch.nn.modules", "torch.nn.modules.loss")
     return name in LIKE_LOSSES and module in modules
+
+
+def set_otherwise(sites: Sequence[Site], place: Place, attribute: ast.Attribute) -> str | None:
+    """Return why setting a common attribute is not what it is in torch, or None.
+
+    In graph mode MindSpore compiles a Cell at its first call, and does not see what is set later
+    (rules/differences/instance-settings.toml). So nothing may stand between the constructor and
+    the assignment but other assignments of this kind.
+
+    Parameters
+    ----------
+    sites : sequence of Site
+        The constructors whose instance it may be.
+    place : Place
+        Of the instance, of which `attribute` is set.
+    attribute : ast.Attribute
+    """
+    where = f"line {attribute.lineno} sets `.{attribute.attr}` of the instance"
+    late = f"{where}, which MindSpore does not see after the first call in graph mode"
+    statement = place.parent(2)
+    block = next((b for b in _blocks(place.parent(3)) if statement in b), None)
+    holder = ast.unparse(attribute.value)
+    if block is None or not _sets(statement, holder):
+        return late
+    assert isinstance(statement, ast.Assign)
+    index = block.index(statement)
+    while index and _sets(block[index], holder):
+        index -= 1
+    made = block[index]
+    if not (
+        isinstance(made, ast.Assign)
+        and [ast.unparse(target) for target in made.targets] == [holder]
+        and any(node is site.call for site in sites for node in ast.walk(made.value))
+    ):
+        return late
+    known = literal(statement.value)
+    for parameter in sites[0].rule.target_parameters:
+        if known is not None and parameter.name == attribute.attr:
+            kind = "None" if known.value is None else type(known.value).__name__
+            if (parameter.accepts and kind not in parameter.accepts) or (
+                parameter.one_of and known.value not in parameter.one_of
+            ):
+                return f"{where} to {known.value!r}, which MindSpore refuses or takes otherwise"
+    return None
+
+
+def _blocks(node: ast.AST | None) -> list[list[ast.stmt]]:
+    fields = (getattr(node, name, None) for name in ("body", "orelse", "finalbody"))
+    return [field for field in fields if isinstance(field, list)]
+
+
+def _sets(statement: ast.AST | None, holder: str) -> bool:
+    """Tell whether a statement sets one common attribute of `holder`, and does not call it."""
+    return (
+        isinstance(statement, ast.Assign)
+        and len(statement.targets) == 1
+        and isinstance(target := statement.targets[0], ast.Attribute)
+        and target.attr in COMMON_ATTRIBUTES
+        and ast.unparse(target.value) == holder
+        and not any(
+            isinstance(node, (ast.Name, ast.Attribute)) and ast.unparse(node) == holder
+            for node in ast.walk(statement.value)
+        )
+    )
 
 
 #: The classes that torch's losses inherit from.

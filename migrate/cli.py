@@ -19,6 +19,7 @@ from migrate.errors import MigrateError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from migrate.model import Labels
     from migrate.ruleset import RuleSet
 
 # Beside the bit mask, what a shell reports of a process that a signal ended.
@@ -59,6 +60,12 @@ _run_options: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: as many as pay."),
     _chosen_rules,
+    click.option(
+        "--labels",
+        type=click.Choice(["keep", "cast"]),
+        default="keep",
+        help="cast: to int32 where the source shows class indices that MindSpore refuses.",
+    ),
     click.option("-v", "--verbose", is_flag=True, help="Name what files still use of torch."),
 )
 
@@ -159,6 +166,7 @@ def _run(
     jobs: int,
     directory: str | None,
     target: str | None,
+    labels: Labels,
     verbose: bool,
 ) -> int:
     if not paths:
@@ -173,7 +181,7 @@ def _run(
     writes = verb is Verb.APPLY
     left = verbose or form == "json"
     if "-" not in paths:
-        chosen: dict[str, Any] = {"exclude": exclude, "jobs": jobs, "left": left}
+        chosen: dict[str, Any] = {"exclude": exclude, "jobs": jobs, "left": left, "labels": labels}
         chosen["rules_directory"] = _path(directory, target)
         results = migrate_paths(paths, write=writes, **chosen)
         # All is written before anything is said, so that `| head` cannot stop it half-way.
@@ -184,7 +192,7 @@ def _run(
     if writes and form == "json":
         raise click.UsageError("`apply -` prints the source: take `check -` for the document.")
     data = sys.stdin.buffer.read()
-    result = migrate_bytes(data, rules=_ruleset(directory, target), left=left)
+    result = migrate_bytes(data, rules=_ruleset(directory, target), left=left, labels=labels)
     human = sys.stdout if verb is Verb.CHECK else sys.stderr
     summary = tell([result], verb, form=form, verbose=verbose, human=human)
     if writes:

@@ -79,6 +79,15 @@ _ALL = (
         "",
         "criterion.forward(x, y)  ->  criterion(x, y)",
     ),
+    Code(
+        "labels-cast",
+        "The labels were cast to int32",
+        "The CrossEntropyLoss class of MindSpore takes no other class indices. With --labels cast, "
+        "the cast is added where the source shows that the labels are class indices, and not "
+        "probabilities, which it would destroy.",
+        "",
+        "criterion(x, y.long())  ->  criterion(x, y.long().astype(mindspore.int32))",
+    ),
     # -- notes ----------------------------------------------------------------------------------
     Code(
         "keywords-kept",

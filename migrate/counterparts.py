@@ -19,6 +19,11 @@ from migrate.ruleset import RuleSet
 _LOSS, _AT_ONCE = "<loss>", "<loss>()"
 _CHAIN = ("cuda", "cpu", "to")
 
+#: The codes of calls of an instance. One call may have both, and the second is proven with the
+#: first's edits.
+_KEYWORDS, _CAST = "call-keywords", "labels-cast"
+_CALLED = (_KEYWORDS, _CAST)
+
 
 @dataclass(frozen=True, slots=True)
 class Counterpart:
@@ -62,17 +67,25 @@ def counterparts(
     rules : RuleSet
     """
     findings = [f for f in findings if f.status is not Status.NOTE]
-    spans = {(f.line, f.column, f.end_line, f.end_column): f for f in findings}
-    sites = {c: spans[s] for c in _calls(before.tree) if (s := _span(before, c)) in spans}
-    keywords = {ast.unparse(c.func) for c, f in sites.items() if f.code == "call-keywords"}
-    losses = {c for c, f in sites.items() if f.code != "call-keywords"}
+    by_span = {_span(before, call): call for call in _calls(before.tree)}
+    places = {id(f): by_span.get((f.line, f.column, f.end_line, f.end_column)) for f in findings}
+    sites = [(call, f) for f in findings if (call := places[id(f)]) is not None]
+    keywords = {ast.unparse(c.func) for c, f in sites if f.code in _CALLED}
+    losses = {c for c, f in sites if f.code not in _CALLED}
     known = set(rules.by_path) | {rule.target for rule in rules.rules}
     meanings = {c: _meaning(now, c) for c in _calls(now.tree)}
     found = _aligned(
         _candidates(before, losses, keywords),
         _candidates(now, {c for c, meaning in meanings.items() if meaning & known}, keywords),
     )
-    by_finding = {id(f): found.get(c) for c, f in sites.items()}
+    by_finding = {id(f): found.get(c) for c, f in sites}
+    are_cast = {c for c, f in sites if f.code == _CAST and _is_cast(found.get(c))}
+
+    def is_said(finding: Finding) -> bool:
+        """Tell whether a finding stands: of keywords and a cast in one call, one does."""
+        call = places[id(finding)]
+        return finding.code not in _CALLED or (call in are_cast) == (finding.code == _CAST)
+
     parents = {child: node for node in ast.walk(now.tree) for child in ast.iter_child_nodes(node)}
 
     def written(finding: Finding) -> str:
@@ -87,7 +100,7 @@ def counterparts(
         node = by_finding.get(id(finding))
         if node is None:
             return Counterpart(finding, reason="no call stands in its place now")
-        if finding.code == "call-keywords":
+        if finding.code in _CALLED:
             pairs = _called(finding, now.slice(node), constructors, written)
             return Counterpart(finding, node, pairs, "" if pairs else "its constructor has gone")
         meaning = meanings[node] - {STAR}
@@ -100,8 +113,17 @@ def counterparts(
         pairs = finding.pairs[:1] or (Pair(rules.by_path[finding.rule], finding.before, ""),)
         return Counterpart(finding, node, (replace(pairs[0], after=written(finding)),))
 
-    constructors = [f for f in findings if f.code != "call-keywords" and by_finding.get(id(f))]
-    return [counterpart(finding) for finding in findings]
+    constructors = [f for f in findings if f.code not in _CALLED and by_finding.get(id(f))]
+    return [counterpart(finding) for finding in findings if is_said(finding)]
+
+
+def _is_cast(call: ast.Call | None) -> bool:
+    """Tell whether an operand of a call is cast there."""
+    values = [] if call is None else [*call.args, *(keyword.value for keyword in call.keywords)]
+    return any(
+        isinstance(v, ast.Call) and isinstance(v.func, ast.Attribute) and v.func.attr == "astype"
+        for v in values
+    )
 
 
 def _called(

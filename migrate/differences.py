@@ -5,6 +5,8 @@ do about it, and small programs that show it.
 """
 
 # No `from __future__ import annotations`: msgspec would evaluate the strings at every start.
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,6 +58,63 @@ class Claim(Struct, frozen=True, forbid_unknown_fields=True):
         return outcome in self.expected.split(" or ")
 
 
+#: What an expression stands for in a call of a loss: a name of `migrate.prove.domains.DOMAINS`.
+Role = Literal["logits", "labels", "weight"]
+Word = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Symptom(Struct, frozen=True, forbid_unknown_fields=True):
+    """An expression from which the source itself tells that a difference is met.
+
+    Attributes
+    ----------
+    role : {"logits", "labels", "weight"}
+        What the value of the expression is used as.
+    says : str
+        What the expression makes, as the subject of a sentence: `labels of int64`.
+    rules : tuple of str
+        Those that it concerns; all of the difference if there are none.
+    methods : tuple of str
+        The expression calls one of these on something: `x.long()`.
+    calls : tuple of str
+        The expression calls one of these dotted paths: `torch.randint`.
+    displays : tuple of str
+        The expression is one of these displays: a `list`.
+    given : tuple of str
+        One argument of the call means one of these: a dotted path, `builtins.float`, a string in
+        quotes, or `-inf`. Empty where every argument will do.
+    without : tuple of str
+        The call has none of these keywords.
+    positional : int or None
+        The call has at most so many positional arguments.
+    first : {"integers", "floats"} or None
+        The first argument is a literal sequence of such numbers.
+    element : int or None
+        The value is this element of what the expression gives.
+    stored : bool
+        The expression may also be assigned into a part of the tensor, `x[mask] = …`.
+    through : tuple of str
+        Methods, and functions of torch, that hand the property on; beside those that only reshape.
+    cast : str or None
+        The dtype that `--labels cast` gives the labels.
+    """
+
+    role: Role
+    says: Text
+    rules: tuple[Path_, ...] = ()
+    methods: tuple[Word, ...] = ()
+    calls: tuple[Path_, ...] = ()
+    displays: tuple[Literal["list", "tuple"], ...] = ()
+    given: tuple[Text, ...] = ()
+    without: tuple[Word, ...] = ()
+    positional: int | None = None
+    first: Literal["integers", "floats"] | None = None
+    element: int | None = None
+    stored: bool = False
+    through: tuple[Word, ...] = ()
+    cast: Path_ | None = None
+
+
 class Difference(Struct, frozen=True, forbid_unknown_fields=True):
     """One difference between the frameworks that no rewrite of a call removes."""
 
@@ -65,6 +124,9 @@ class Difference(Struct, frozen=True, forbid_unknown_fields=True):
     why: Annotated[str, Meta(min_length=1, description="What lies behind it.")]
     remedy: Annotated[str, Meta(min_length=1, description="What to do, in one clause.")]
     claims: Annotated[tuple[Claim, ...], Meta(min_length=1, description="What each side does.")]
+    evidence: Annotated[
+        tuple[Symptom, ...], Meta(description="What in the source tells that it is met.")
+    ] = ()
 
 
 def load(directory: Path | None = None, rules: RuleSet | None = None) -> dict[str, Difference]:
@@ -93,6 +155,26 @@ def load(directory: Path | None = None, rules: RuleSet | None = None) -> dict[st
     files = sorted(directory.glob("*.toml"))
     if not files:
         raise RuleError(f"{directory}: no difference in it", remedy="name a folder of differences")
+    return _loaded(files, rules)
+
+
+@cache
+def with_evidence() -> tuple[Difference, ...]:
+    """Return the packaged differences that the source can tell of, by id.
+
+    Only their files are parsed: a run over a tree needs no other.
+
+    Raises
+    ------
+    RuleError
+        If one is malformed.
+    """
+    files = sorted((default_directory() / "differences").glob("*.toml"))
+    told = [file for file in files if b"\n[[evidence]]\n" in file.read_bytes()]
+    return tuple(_loaded(told, default_rules()).values())
+
+
+def _loaded(files: Sequence[Path], rules: RuleSet) -> dict[str, Difference]:
     loaded = {}
     for file in files:
         try:
@@ -122,6 +204,15 @@ def _difference(file: Path, rules: RuleSet) -> Difference:
             if side not in sides and side.partition(" ")[0] not in sides:
                 what = f"no claim of the side {side!r}, which {rule} needs"
                 raise MalformedError("claims", what, "add one, with its probe")
+    for index, symptom in enumerate(difference.evidence):
+        key = f"evidence[{index}]"
+        for rule in symptom.rules:
+            if rule not in difference.rules:
+                what, remedy = f"{rule!r} is not concerned", "expected some of the rules above"
+                raise MalformedError(f"{key}.rules", what, remedy)
+        if not (symptom.methods or symptom.calls or symptom.displays):
+            what = "nothing that an expression could be"
+            raise MalformedError(key, what, "expected methods, calls or displays")
     return difference
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from migrate.casts import casts
 from migrate.compose import compose
 from migrate.findings import import_findings, site_findings
 from migrate.instances import follow_instances
 from migrate.left import torch_left
 from migrate.match import Refusal, find_sites
-from migrate.model import FileResult
+from migrate.model import FileResult, Labels
 from migrate.proving import pair_of, proof_of
 from migrate.resolve import Names
 from migrate.rewrite import plan
 from migrate.source import LineIndex, parse
+from migrate.symptoms import notes, signs
 from migrate.work import File, Work
 from migrate.written import written
 
@@ -27,7 +29,13 @@ if TYPE_CHECKING:
 
 
 def rewrite_source(
-    text: str, *, path: str = "<string>", rules: RuleSet, package: str = "", left: bool = True
+    text: str,
+    *,
+    path: str = "<string>",
+    rules: RuleSet,
+    package: str = "",
+    left: bool = True,
+    labels: Labels = "keep",
 ) -> FileResult:
     """Migrate the text of one module.
 
@@ -42,6 +50,8 @@ def rewrite_source(
         The dotted package that the file is in, where known: relative imports are read against it.
     left : bool
         Whether to collect `torch_left`, which walks the whole file.
+    labels : {"keep", "cast"}
+        Whether to cast labels where the source shows class indices that MindSpore refuses.
 
     Returns
     -------
@@ -59,6 +69,7 @@ def rewrite_source(
         if work.refusal is None:
             _plan(work, file)
     follow_instances(file)
+    _tell_differences(file, cast=labels == "cast")
     is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
     new_text, names_after = compose(file, is_init=is_init, path=path)
     findings = [*site_findings(file), *import_findings(file, rules, is_init=is_init)]
@@ -70,6 +81,16 @@ def rewrite_source(
         findings=tuple(findings),
         torch_left=torch_left(names_after) if left else (),
     )
+
+
+def _tell_differences(file: File, *, cast: bool) -> None:
+    """Add what is said of differences that the source shows, and the casts that are asked for."""
+    told = signs(file)
+    made = list(casts(file, told)) if cast else []
+    done = {(sign.difference.id, id(sign.use.call)) for sign, _ in made}
+    file.moves += [move for _, move in made]
+    left = [sign for sign in told if (sign.difference.id, id(sign.use.call)) not in done]
+    file.moves += notes(left)
 
 
 def _quote(text: str) -> str:

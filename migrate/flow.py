@@ -19,6 +19,7 @@ from migrate.attributes import (
     MODULE_ATTRIBUTES,
     asks_for_torch,
     not_a_device,
+    set_otherwise,
 )
 from migrate.cells import LONGEST, Step, Way, element, key_of, meet
 from migrate.holders import Holder, unknown_keyword_calls, uses_of
@@ -267,6 +268,9 @@ class _Follower:
         if reached.holders or reached.values or way:
             return
         name = str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+        if name == "setattr" and place.node in call.args[:1]:
+            reason = f"line {call.lineno} sets an attribute of the instance by its name"
+            self._refuse(site, "instance-attribute", reason)
         if name in ("add_module", "register_module"):
             reason = f"line {call.lineno} registers it among the modules of torch"
             self._refuse(site, "instance-attribute", reason)
@@ -305,6 +309,10 @@ class _Follower:
         if way:
             self._go_on(site, self.routes.method(place, attribute, called, way))
             return
+        if attribute.attr in COMMON_ATTRIBUTES and not isinstance(attribute.ctx, ast.Load):
+            reason = set_otherwise([site], place, attribute)
+            if reason is not None:
+                self._refuse(site, "instance-attribute", reason)
         known = attribute.attr in MODULE_ATTRIBUTES or attribute.attr == "__call__"
         if not known or not isinstance(attribute.ctx, ast.Load):
             return

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from migrate.flow import DeviceCall, InstanceCall, follow
 from migrate.match import Refusal, Site
-from migrate.model import Edit, Span
+from migrate.model import Edit, Pair, Span
 from migrate.proving import pair_of, proof_of
 from migrate.removal import statement_removal
 from migrate.resolve import Names
@@ -41,38 +42,51 @@ def follow_instances(file: File) -> None:
 
 def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:
     """Prove a constructor and one call of its instance together."""
-    assert work.made is not None
-    names = file.names
-    start = names.start(call.call)
-    before = names.slice(call.call)
-    made = call_edits(call, names)
-    if made is None:
+    if call_edits(call, file.names) is None:
         reason = f"the layout around `.forward` in line {call.call.lineno} cannot be taken apart"
         return Refusal("instance-attribute", reason)
-    edits = [Edit(Span(e.span.start - start, e.span.end - start), e.replacement) for e in made]
-    after = apply(before, edits)
-    if call.at_once:
-        # The constructor stands within the call: `nn.NLLLoss()(input=x, target=y)`.
-        place = before.index(work.before)
-        shifted = apply(before, [*edits, Edit(Span(place, place + len(work.before)), work.after)])
-        chain = _chain_edits(work.site, file, start)
-        after = (
-            apply(
-                before,
-                [*edits, *chain, Edit(Span(place, place + len(work.before)), work.after)],
-            )
-            if chain
-            else shifted
-        )
-        pair = pair_of(work.made, before, after, harmless=_harmless(file, work.site))
-    else:
-        pair = pair_of(work.made, work.before, work.after, before, after)
+    pair = paired_call(call, work, file)
     proof = proof_of(pair)
     if isinstance(proof, Refusal):
         return proof
+    before, after = pair.call_before or pair.before, pair.call_after or pair.after
     others = file.called[id(call)].pairs if id(call) in file.called else ()
     file.called[id(call)] = Called(before, after, proof, (*others, pair))
     return None
+
+
+def paired_call(
+    call: InstanceCall, work: Work, file: File, more: Sequence[Edit] = (), *, indices: bool = False
+) -> Pair:
+    """Return a constructor and one call of its instance, before and after, for a proof.
+
+    Parameters
+    ----------
+    call : InstanceCall
+    work : Work
+        Of one of its constructors.
+    file : File
+    more : sequence of Edit
+        Those within the call that do more than rename its keywords.
+    indices : bool
+        As in `Pair`.
+    """
+    assert work.made is not None
+    start = file.names.start(call.call)
+    before = file.names.slice(call.call)
+    edits = [_shifted(edit, start) for edit in (*(call_edits(call, file.names) or ()), *more)]
+    if not call.at_once:
+        after = apply(before, sorted(edits))
+        return pair_of(work.made, work.before, work.after, before, after, indices=indices)
+    # The constructor stands within the call: `nn.NLLLoss()(input=x, target=y)`.
+    place = before.index(work.before)
+    made = Edit(Span(place, place + len(work.before)), work.after)
+    after = apply(before, sorted([*edits, *_chain_edits(work.site, file, start), made]))
+    return pair_of(work.made, before, after, harmless=_harmless(file, work.site), indices=indices)
+
+
+def _shifted(edit: Edit, by: int) -> Edit:
+    return Edit(Span(edit.span.start - by, edit.span.end - by), edit.replacement)
 
 
 def _chain_edits(site: Site, file: File, start: int) -> list[Edit]:
@@ -83,7 +97,7 @@ def _chain_edits(site: Site, file: File, start: int) -> list[Edit]:
         for edit in [device_edit(device, file.names)]
         if edit is not None
     ]
-    return [Edit(Span(e.span.start - start, e.span.end - start), e.replacement) for e in edits]
+    return [_shifted(edit, start) for edit in edits]
 
 
 def _prove_chain(device: DeviceCall, work: Work, file: File) -> Refusal | None:

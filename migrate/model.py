@@ -10,6 +10,10 @@ from typing import Literal
 Literal_ = None | bool | int | float | str
 
 
+#: What becomes of labels that MindSpore refuses: noted, or cast as well.
+Labels = Literal["keep", "cast"]
+
+
 class Status(StrEnum):
     """What became of a site."""
 
@@ -186,6 +190,8 @@ class Pair:
     harmless : frozenset of str
         Arguments of a removed method, as `ast.unparse` writes them, that are known to do nothing
         but tell a device: `torch.device('cuda')`.
+    indices : bool
+        Whether the labels are known to be class indices, so that MindSpore's side may cast them.
     """
 
     rule: Rule
@@ -195,6 +201,7 @@ class Pair:
     call_after: str | None = None
     booleans: frozenset[str] = frozenset()
     harmless: frozenset[str] = frozenset()
+    indices: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from migrate.discover import discover, package_of
 from migrate.errors import MigrateError, WriteError
-from migrate.model import FileResult
+from migrate.model import FileResult, Labels
 from migrate.prefilter import Prefilter
 from migrate.prefilter import compile as prefilter_of
 from migrate.ruleset import RuleSet, default_rules, load
@@ -60,6 +60,7 @@ def migrate_source(
     rules: RuleSet | None = None,
     package: str = "",
     left: bool = True,
+    labels: Labels = "keep",
 ) -> FileResult:
     """Migrate one module, in memory.
 
@@ -76,6 +77,9 @@ def migrate_source(
         one, a relative import is of something unknown that is not torch.
     left : bool
         Whether to collect what the result still uses of torch, which costs a walk of the file.
+    labels : {"keep", "cast"}
+        Whether to cast labels to int32 where the source shows class indices that MindSpore would
+        refuse.
 
     Returns
     -------
@@ -90,11 +94,16 @@ def migrate_source(
     from migrate.engine import rewrite_source
 
     rules = default_rules() if rules is None else rules
-    return rewrite_source(text, path=path, rules=rules, package=package, left=left)
+    return rewrite_source(text, path=path, rules=rules, package=package, left=left, labels=labels)
 
 
 def migrate_bytes(
-    data: bytes, *, path: str = "-", rules: RuleSet | None = None, left: bool = True
+    data: bytes,
+    *,
+    path: str = "-",
+    rules: RuleSet | None = None,
+    left: bool = True,
+    labels: Labels = "keep",
 ) -> FileMigration:
     """Migrate the bytes of one file; never raises.
 
@@ -108,6 +117,8 @@ def migrate_bytes(
         The packaged rules if not given.
     left : bool
         Whether to collect what the result still uses of torch.
+    labels : {"keep", "cast"}
+        As in `migrate_source`.
 
     Returns
     -------
@@ -115,11 +126,16 @@ def migrate_bytes(
         With `error` set if the file could not be processed.
     """
     rules = default_rules() if rules is None else rules
-    return _at_boundary(path, lambda: _migrate(data, path, rules, left))
+    return _at_boundary(path, lambda: _migrate(data, path, rules, left, labels))
 
 
 def migrate_file(
-    path: str, *, write: bool = False, rules: RuleSet | None = None, left: bool = True
+    path: str,
+    *,
+    write: bool = False,
+    rules: RuleSet | None = None,
+    left: bool = True,
+    labels: Labels = "keep",
 ) -> FileMigration:
     """Migrate one file on disk; never raises.
 
@@ -132,6 +148,8 @@ def migrate_file(
         The packaged rules if not given.
     left : bool
         Whether to collect what the result still uses of torch.
+    labels : {"keep", "cast"}
+        As in `migrate_source`.
 
     Returns
     -------
@@ -140,7 +158,7 @@ def migrate_file(
         was.
     """
     rules = default_rules() if rules is None else rules
-    return _at_boundary(path, lambda: _migrate_on_disk(path, write, rules, left))
+    return _at_boundary(path, lambda: _migrate_on_disk(path, write, rules, left, labels))
 
 
 def migrate_paths(
@@ -151,6 +169,7 @@ def migrate_paths(
     jobs: int = 1,
     rules_directory: Path | None = None,
     left: bool = True,
+    labels: Labels = "keep",
 ) -> Iterator[FileMigration]:
     """Migrate files and folders.
 
@@ -169,6 +188,8 @@ def migrate_paths(
         Where the rules are, if not the packaged ones.
     left : bool
         Whether to collect what each file still uses of torch.
+    labels : {"keep", "cast"}
+        As in `migrate_source`.
 
     Returns
     -------
@@ -186,7 +207,7 @@ def migrate_paths(
     found = discover(paths, exclude=exclude)
     failed = [FileMigration(each.display, error=each.message) for each in found.problems]
     files = [each.display for each in found.files]
-    one = partial(migrate_file, write=write, rules=rules, left=left)
+    one = partial(migrate_file, write=write, rules=rules, left=left, labels=labels)
     processes = _processes(jobs, len(files))
     answers = _in_processes(files, one, processes) if processes > 1 else map(one, files)
     return merge(answers, failed, key=attrgetter("path"))
@@ -207,21 +228,25 @@ def _at_boundary(path: str, work: Callable[[], FileMigration]) -> FileMigration:
         return FileMigration(path, error=f"{what}: {remedy}", traceback=traceback.format_exc())
 
 
-def _migrate(data: bytes, path: str, rules: RuleSet, left: bool) -> FileMigration:
+def _migrate(data: bytes, path: str, rules: RuleSet, left: bool, labels: Labels) -> FileMigration:
     if not _prefilter(rules.words)(data):
         return FileMigration(path)
     source = decode(data)
     package = package_of(path)
-    result = migrate_source(source.text, path=path, rules=rules, package=package, left=left)
+    result = migrate_source(
+        source.text, path=path, rules=rules, package=package, left=left, labels=labels
+    )
     known = {field.name: getattr(result, field.name) for field in fields(result)}
     if result.after is None or not result.changed:
         return FileMigration(**known)
     return FileMigration(**known, old=data, new=source.encode(result.after))
 
 
-def _migrate_on_disk(path: str, write: bool, rules: RuleSet, left: bool) -> FileMigration:
+def _migrate_on_disk(
+    path: str, write: bool, rules: RuleSet, left: bool, labels: Labels
+) -> FileMigration:
     data = read(path)
-    migration = _migrate(data, path, rules, left)
+    migration = _migrate(data, path, rules, left, labels)
     if write and migration.changed:
         # Parsing and proving take long enough for an editor to save the file meanwhile.
         if read(path) != data:

@@ -14,9 +14,11 @@ def pair_of(
     call_before: str | None = None,
     call_after: str | None = None,
     harmless: frozenset[str] = frozenset(),
+    *,
+    indices: bool = False,
 ) -> Pair:
     """Return the pair of a planned call, perhaps with a later call of its instance."""
-    return Pair(made.rule, before, after, call_before, call_after, made.booleans, harmless)
+    return Pair(made.rule, before, after, call_before, call_after, made.booleans, harmless, indices)
 
 
 def proof_of(pair: Pair) -> Evidence | Refusal:

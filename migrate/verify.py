@@ -154,7 +154,8 @@ def _as_applied(path: str, rules: RuleSet) -> VerifiedFile:
 
 
 def _as_it_is(path: str, data: bytes, rules: RuleSet) -> VerifiedFile:
-    old = migrate_bytes(data, path=path, rules=rules, left=False)
+    # Whether the labels were cast is for the text now to tell.
+    old = migrate_bytes(data, path=path, rules=rules, left=False, labels="cast")
     if old.error is not None:
         what = f"before, {old.error}"
         return VerifiedFile(FileResult(path, error=what, traceback=old.traceback))

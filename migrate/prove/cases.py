@@ -42,7 +42,9 @@ class Case:
 
 
 @lru_cache(maxsize=64)
-def cases(kernel: str, dtypes: Dtypes, ignore_index: int, same: bool) -> tuple[Case, ...]:
+def cases(
+    kernel: str, dtypes: Dtypes, ignore_index: int, same: bool, indices: bool = False
+) -> tuple[Case, ...]:
     """Return the cases of a loss.
 
     Parameters
@@ -57,12 +59,14 @@ def cases(kernel: str, dtypes: Dtypes, ignore_index: int, same: bool) -> tuple[C
         so these are of no proof either.
     same : bool
         Whether one tensor is both logits and target, which indices cannot be.
+    indices : bool
+        Whether the target is known to hold class indices.
     """
     found = []
     for shape in SHAPES:
         if not same:
             found += [Case(shape, dtype, probabilities=False) for dtype in dtypes.indices]
-        if kernel == "cross_entropy" and ignore_index < 0:
+        if kernel == "cross_entropy" and ignore_index < 0 and not indices:
             found += [Case(shape, dtype, probabilities=True) for dtype in dtypes.probabilities]
     return tuple(found)
 

@@ -59,7 +59,7 @@ def compare(rule: Rule, torch: Settings, mindspore: Settings, *, same: bool) -> 
 def _compare(
     kernel: str, dtypes: Dtypes, torch: Settings, mindspore: Settings, ignored: int, same: bool
 ) -> Agreement | str:
-    found = cases(kernel, dtypes, ignored, same)
+    found = cases(kernel, dtypes, ignored, same, bool(mindspore.labels))
     error = 0.0
     for case in found:
         errors = compare_case(kernel, torch, mindspore, case, ignored)
@@ -128,7 +128,10 @@ def _loss(kernel: str, settings: Settings, case: Case, ignored: int) -> Loss | s
     elif settings.label_smoothing:
         return f"label_smoothing={settings.label_smoothing} has no part in {kernel}"
     try:
-        loss = KERNELS[kernel](x, target(case, ignored), **arguments)
+        labels = target(case, ignored)
+        if settings.labels:
+            labels = labels.astype(settings.labels)
+        loss = KERNELS[kernel](x, labels, **arguments)
     except (IndexError, RuntimeError, ValueError) as error:
         return str(error)
     if settings.flattened and settings.reduction == "none" and x.ndim not in (1, 2, 4):

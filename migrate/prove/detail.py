@@ -154,9 +154,10 @@ def _cases(trials: Trials, trial: Trial) -> dict[Case, tuple[float, float] | str
     assert isinstance(one, Reading)
     assert isinstance(other, Reading)
     rule, ignored = trials.rule, _ignored(trial)
+    same, indices = one.input == one.target, bool(other.settings.labels)
     return {
         case: compare_case(rule.kernel, one.settings, other.settings, case, ignored)
-        for case in cases(rule.kernel, rule.dtypes, ignored, one.input == one.target)
+        for case in cases(rule.kernel, rule.dtypes, ignored, same, indices)
     }
 
 
@@ -215,7 +216,9 @@ def _python(trials: Trials, trial: Trial) -> str:
     ]
     # MindSpore's CrossEntropyLoss takes no other index than int32.
     cast = "" if case.probabilities else ', labels.astype("int32")'
-    second = second.replace("mindspore.Tensor(labels)", f"mindspore.Tensor({cast[2:] or 'labels'})")
+    if "mindspore.Tensor(labels).astype(" not in second:
+        made = f"mindspore.Tensor({cast[2:] or 'labels'})"
+        second = second.replace("mindspore.Tensor(labels)", made)
     imports = ["import mindspore", "import numpy as np", "import torch"]
     prints = [f'print("torch", {first})', f'print("MindSpore", {second})']
     return "\n".join([*imports, *arrays, *prints])
@@ -256,4 +259,5 @@ class _Program:
             return repr(value)
         count = sum(name.startswith("weight") for name in self.names.values())
         name = self.names.setdefault(value, f"weight_{count + 1}" if count else "weight")
-        return f"{made_by}({name})"
+        cast = f".astype(mindspore.{value.dtype})" if value.dtype else ""
+        return f"{made_by}({name}){cast}"

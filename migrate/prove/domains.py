@@ -22,9 +22,12 @@ class Tensor:
     ----------
     name : str
         The text of the expression that holds it, or what kind of weight it is.
+    dtype : str
+        What the call itself casts it to; empty where it is passed on as it is.
     """
 
     name: str
+    dtype: str = ""
 
     def __repr__(self) -> str:
         return f"<tensor {self.name}>"

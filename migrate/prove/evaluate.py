@@ -14,9 +14,9 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from migrate.prove.domains import NUMBERS
+from migrate.prove.domains import NUMBERS, Tensor
 from migrate.prove.reading import Failed, truth
 
 #: A free name: its text, and which of its evaluations, counted from 0 (always 0 where pure).
@@ -86,10 +86,14 @@ class Compiler:
         comparison, "absent" for what is tested and is no flag.
     turns : dict of str to int
         By text, how often it can be evaluated at most; 0 where it is pure.
+    casts : bool
+        Whether `labels.astype(dtype)` is read as the labels in another dtype, and not as a free
+        name.
     """
 
     roles: dict[str, dict[str, None]] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
+    casts: bool = False
 
     def expression(self, node: ast.expr, role: str, *, tested: bool = False) -> Thunk:
         """Return what evaluates `node`, whose value stands in the place of `role`.
@@ -125,6 +129,13 @@ class Compiler:
             ):
                 given = self.expression(argument, role)
                 return lambda run: _float(given(run))
+            case ast.Call(
+                func=ast.Attribute(value=operand, attr="astype"),
+                args=[ast.Name(id=dtype) | ast.Attribute(attr=dtype)],
+                keywords=[],
+            ) if self.casts and role == "labels":
+                labels = self.expression(operand, role)
+                return lambda run: _cast(labels(run), dtype)
         return self._free(node, (role, "absent") if tested else (role,))
 
     def _conditional(self, node: ast.IfExp, role: str, tested: bool) -> Thunk:
@@ -194,6 +205,12 @@ def _computed(compute: Callable[..., object], *values: object, numbers: bool = T
         return compute(*values)
     except (TypeError, ArithmeticError) as error:
         raise Failed(type(error).__name__, str(error)) from error
+
+
+def _cast(value: object, dtype: str) -> object:
+    if not isinstance(value, Tensor):
+        raise Failed("AttributeError", f"{value!r} has no .astype")
+    return replace(value, dtype=dtype)
 
 
 def _float(value: object) -> float:

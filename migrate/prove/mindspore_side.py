@@ -11,7 +11,7 @@ from typing import cast
 
 from migrate.model import Rule
 from migrate.prove.domains import Tensor
-from migrate.prove.reading import Settings, accept, accept_index
+from migrate.prove.reading import Failed, Settings, accept, accept_index
 
 
 def read(rule: Rule, values: Mapping[str, object]) -> Settings:
@@ -42,3 +42,18 @@ def read(rule: Rule, values: Mapping[str, object]) -> Settings:
         label_smoothing=smoothing,
         flattened=taken["reduction"] != values["reduction"],
     )
+
+
+def accept_labels(rule: Rule, dtype: str) -> None:
+    """See that MindSpore takes class indices of `dtype`.
+
+    Raises
+    ------
+    Failed
+        If it refuses them. The class of cross entropy checks for int32, and everything else
+        gathers by them, which takes int32 and int64 (measured on 2.10 over every dtype).
+    """
+    strict = rule.kind == "class" and rule.kernel == "cross_entropy"
+    taken = ("int32",) if strict else ("int32", "int64")
+    if dtype not in taken:
+        raise Failed("TypeError", f"labels must be {' or '.join(taken)}, not {dtype}")

@@ -53,6 +53,8 @@ class Settings:
     flattened : bool
         Whether losses that are not reduced come in a shape of MindSpore's own: see
         `migrate.prove.mindspore_side.read`.
+    labels : str
+        The dtype that the call casts the labels to; empty where it casts none.
     """
 
     weight: Tensor | None
@@ -60,6 +62,7 @@ class Settings:
     reduction: str
     label_smoothing: float = 0.0
     flattened: bool = False
+    labels: str = ""
 
     def __str__(self) -> str:
         weight = "None" if self.weight is None else f"a tensor {self.weight.name}"
@@ -67,6 +70,7 @@ class Settings:
         return (
             f"computes with reduction={self.reduction!r}{flattened}, weight={weight}, "
             f"ignore_index={self.ignore_index}, label_smoothing={self.label_smoothing}"
+            f"{f', labels as {self.labels}' if self.labels else ''}"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate.model import Parameter, Rule
 from migrate.prove import mindspore_side, torch_side
@@ -67,6 +67,7 @@ class Side:
 
     Attributes
     ----------
+    rule : Rule
     settings : callable
         How its framework reads the values of the constructor's or the function's parameters.
     made : Bound
@@ -81,6 +82,7 @@ class Side:
         The parameters that take the logits and the target.
     """
 
+    rule: Rule
     settings: Callable[[Mapping[str, object]], Settings]
     made: Bound
     chain: tuple[Thunk, ...]
@@ -100,6 +102,10 @@ class Side:
             if self.used is not None:
                 values = self.used.values(run)
             one, other = (_tensor(values, name) for name in self.operands)
+            if other.dtype:
+                mindspore_side.accept_labels(self.rule, other.dtype)
+                settings = replace(settings, labels=other.dtype)
+                other = replace(other, dtype="")
         except Failed as failed:
             return Raised(failed.kind, failed.message)
         return Reading(settings, one, other)
@@ -117,7 +123,7 @@ def torch(
     """
     roles = {name: travel.domain for name, travel in rule.travel.items()}
     return _side(
-        parsed, rule.source_parameters, rule.source_call, roles, compiler,
+        rule, parsed, rule.source_parameters, rule.source_call, roles, compiler,
         lambda values: torch_side.read(rule, values), harmless,
     )  # fmt: skip
 
@@ -132,12 +138,13 @@ def mindspore(rule: Rule, parsed: Parsed, compiler: Compiler) -> Side:
     """
     roles = {travel.to: travel.domain for travel in rule.travel.values() if travel.to is not None}
     return _side(
-        parsed, rule.target_parameters, rule.target_call, roles, compiler,
+        rule, parsed, rule.target_parameters, rule.target_call, roles, compiler,
         lambda values: mindspore_side.read(rule, values),
     )  # fmt: skip
 
 
 def _side(
+    rule: Rule,
     parsed: Parsed,
     parameters: tuple[Parameter, ...],
     call: tuple[str, ...],
@@ -154,15 +161,15 @@ def _side(
     if not call:
         # By their places and not by the rule's travel, which is to be proven.
         first, second = (parameter.name for parameter in parameters[:2])
-        return Side(settings, made, chain, None, False, (first, second))
+        return Side(rule, settings, made, chain, None, False, (first, second))
     operands = (call[0], call[1])
     if parsed.used is None:
         # An instance whose calls are unknown is called with any two tensors, by position.
         anything = Bound((), dict(zip(operands, _ANY, strict=True)), None)
-        return Side(settings, made, chain, anything, False, operands)
+        return Side(rule, settings, made, chain, anything, False, operands)
     required = tuple(Parameter(name, required=True) for name in operands)
     used = bind(parsed.used, required, {call[0]: "logits", call[1]: "labels"}, compiler)
-    return Side(settings, made, chain, used, parsed.later, operands)
+    return Side(rule, settings, made, chain, used, parsed.later, operands)
 
 
 def bind(

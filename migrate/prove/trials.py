@@ -54,6 +54,8 @@ class Texts(NamedTuple):
         The text of a side, and of the later call of its instance.
     booleans, harmless : frozenset of str
         As in `Pair`.
+    indices : bool
+        As in `Pair`.
     """
 
     rule: Rule
@@ -61,6 +63,7 @@ class Texts(NamedTuple):
     after: tuple[str, str | None]
     booleans: frozenset[str]
     harmless: frozenset[str]
+    indices: bool = False
 
 
 def texts_of(pair: Pair) -> Texts:
@@ -82,7 +85,7 @@ def texts_of(pair: Pair) -> Texts:
         calls = [call for side in (before, after) for call in (side.whole, side.used) if call]
         nodes = [part for call in calls for part in ast.walk(call)]
         booleans &= {ast.unparse(part) for part in nodes if isinstance(part, ast.expr)}
-    return Texts(pair.rule, *texts, booleans, pair.harmless)
+    return Texts(pair.rule, *texts, booleans, pair.harmless, pair.indices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class Trials:
         """
         rule = texts.rule
         is_class = rule.kind == "class"
-        old, new = Compiler(), Compiler()
+        old, new = Compiler(), Compiler(casts=texts.indices)
         torch = sides.torch(rule, parse(*texts.before, is_class=is_class), old, texts.harmless)
         mindspore = sides.mindspore(rule, parse(*texts.after, is_class=is_class), new)
         return cls(rule, torch, mindspore, _free_names(old, new, texts.booleans))
