@@ -83,6 +83,14 @@ LIKE_LOSSES = frozenset(
 )
 
 
+#: What holds modules of torch by an index or a key.
+TORCH_CONTAINERS = frozenset(
+    f"{module}.{name}"
+    for module in ("torch.nn", "torch.nn.modules", "torch.nn.modules.container")
+    for name in ("ModuleDict", "ModuleList")
+)
+
+
 def is_torch_loss(path: str) -> bool:
     """Tell whether a dotted path is of a loss of torch's that takes `(input, target)`."""
     module, _, name = path.rpartition(".")

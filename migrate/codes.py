@@ -97,6 +97,13 @@ _ALL = (
         "criterion(input=x, target=y)  ->  criterion(input=x, target=y)",
     ),
     Code(
+        "container-renamed",
+        "A ModuleList or ModuleDict became a CellList or CellDict",
+        "It holds migrated losses and nothing else, and containers of torch take no Cell.",
+        "MindSpore's containers are looped over, indexed and added to in the same way",
+        "nn.ModuleList([nn.NLLLoss()])  ->  mindspore.nn.CellList([mindspore.nn.NLLLoss()])",
+    ),
+    Code(
         "device-removed",
         "A call of .cuda(), .cpu() or .to(device) on a loss was removed",
         "A MindSpore Cell runs where the context says, and has no such method.",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from migrate.casts import casts
 from migrate.compose import compose
 from migrate.findings import import_findings, site_findings
-from migrate.instances import follow_instances
+from migrate.instances import container_moves, follow_instances
 from migrate.left import torch_left
 from migrate.match import Refusal, find_sites
 from migrate.model import FileResult, Labels
@@ -69,6 +69,7 @@ def rewrite_source(
         if work.refusal is None:
             _plan(work, file)
     follow_instances(file)
+    file.moves += container_moves(file)
     _tell_differences(file, cast=labels == "cast")
     is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
     new_text, names_after = compose(file, is_init=is_init, path=path)

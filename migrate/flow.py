@@ -22,6 +22,7 @@ from migrate.attributes import (
     set_otherwise,
 )
 from migrate.cells import LONGEST, Step, Way, element, key_of, meet
+from migrate.containers import Container, container_of, stays
 from migrate.holders import Holder, unknown_keyword_calls, uses_of
 from migrate.match import Refusal, Site
 from migrate.operands import is_pure
@@ -91,6 +92,8 @@ class Flow:
     edited_calls : list of InstanceCall
         Those whose keywords are to be renamed or to go, or that lose their `.forward`.
     device_calls : list of DeviceCall
+    containers : list of Container
+        Those of torch's that become MindSpore's.
     refusals : dict of int to Refusal
         By the `id` of a site that must be handed over.
     """
@@ -98,6 +101,7 @@ class Flow:
     calls: list[InstanceCall] = field(default_factory=list)
     edited_calls: list[InstanceCall] = field(default_factory=list)
     device_calls: list[DeviceCall] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
     refusals: dict[int, Refusal] = field(default_factory=dict)
 
 
@@ -128,6 +132,7 @@ class _Follower:
         self.values = Values(names, self.sites)
         self.routes = Routes(names)
         self.flow = Flow()
+        self.containers: dict[int, Container] = {}
         self.escaped: list[Site] = []
         self.visited: set[tuple[int, int, Way]] = set()
         self.classified: set[int] = set()
@@ -137,6 +142,7 @@ class _Follower:
             place = self._past_chain(site)
             if place is not None:
                 self._follow(site, place, (), fresh=True)
+        self._check_containers()
         self._read_unknown_calls()
         return self.flow
 
@@ -261,7 +267,7 @@ class _Follower:
             return
         holds = self.routes.torch_container(call, place)
         if holds:
-            self._refuse(site, "torch-container", f"line {call.lineno} puts it into {holds}")
+            self._put_into(site, holds, place, call, way)
             return
         reached = self.routes.argument(place, call, way)
         self._go_on(site, reached)
@@ -278,6 +284,26 @@ class _Follower:
             # `partial(criterion, target=y)` and `submit(criterion, input=x)` hand keywords on.
             reason = f"line {call.lineno} may hand its keywords on to it"
             self._refuse(site, "keyword-call", reason)
+
+    def _put_into(self, site: Site, path: str, place: Place, call: ast.Call, way: Way) -> None:
+        """Follow an instance into a container of torch's, which may become MindSpore's."""
+        whole = place.up(2 if isinstance(place.parent(), ast.keyword) else 1)
+        container = self.containers.get(id(call)) or container_of(path, call, whole)
+        if container is None:
+            self._refuse(site, "torch-container", f"line {call.lineno} puts it into {path}")
+            return
+        self.containers[id(call)] = container
+        container.sites.append(site)
+        self._follow(site, whole, way)
+
+    def _check_containers(self) -> None:
+        for container in self.containers.values():
+            reason = stays(container, self.names, self.values)
+            if not reason:
+                self.flow.containers.append(container)
+            for site in container.sites if reason else ():
+                where = f"line {container.call.lineno} puts it into {container.name}, {reason}"
+                self._refuse(site, "torch-container", where)
 
     # -- one use ---------------------------------------------------------------------------------
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from migrate.flow import DeviceCall, InstanceCall, follow
 from migrate.match import Refusal, Site
-from migrate.model import Edit, Pair, Span
+from migrate.model import Edit, Pair, Span, Status
 from migrate.proving import pair_of, proof_of
 from migrate.removal import statement_removal
 from migrate.resolve import Names
 from migrate.splice import apply
-from migrate.work import Called, File, Work
+from migrate.work import Called, Draft, File, Move, Spelled, Work
 
 
 def follow_instances(file: File) -> None:
@@ -38,6 +38,32 @@ def follow_instances(file: File) -> None:
             return
         for key, refusal in refused.items():
             open_works[key].refusal = refusal
+
+
+def container_moves(file: File) -> Iterator[Move]:
+    """Yield what becomes of the containers of torch's that hold migrated losses."""
+    names = file.names
+    for container in file.flow.containers:
+        function = container.call.func
+        scope = names.scope_of(container.place)
+        root: ast.expr = function
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        yield Move(
+            tuple(container.sites),
+            (
+                Draft(
+                    Span(names.start(function), names.end(function)), (Spelled(container.target),)
+                ),
+            ),
+            container.place,
+            scope,
+            container.sites[0].rule.id,
+            "container-renamed",
+            f"{container.name} renamed to {container.target}: it holds migrated losses only",
+            Status.NOTE,
+            gone=((root.id, scope),) if isinstance(root, ast.Name) else (),
+        )
 
 
 def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from migrate.attributes import DEVICE_METHODS, is_torch_loss
+from migrate.attributes import DEVICE_METHODS, TORCH_CONTAINERS, is_torch_loss
 from migrate.callers import Callers
 from migrate.cells import (
     ADDS,
@@ -151,8 +151,11 @@ class Values:
         if place is None:
             return ANYTHING
         scope = self.names.scope_of(place)
-        if not way and any(map(is_torch_loss, meanings := self.names.resolve(call.func, scope))):
+        meanings = self.names.resolve(call.func, scope)
+        if not way and any(map(is_torch_loss, meanings)):
             return Possible(losses=True, other=not all(map(is_torch_loss, meanings)))
+        if way and meanings <= TORCH_CONTAINERS and call.args:
+            return self.possible(call.args[0], way)
         function, first = call.func, call.args[0] if call.args else None
         if isinstance(function, ast.Attribute):
             if function.attr in DEVICE_METHODS and not way:

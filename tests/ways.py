@@ -206,6 +206,21 @@ FOLLOWED = {
     "list that is copied": (
         "def run(x, y):\n    all = list((MAKE, MAKE))\n    return all[1]ARGS\n"
     ),
+    "list of torch's": (
+        "ALL = nn.ModuleList([MAKE])\n\ndef run(x, y):\n"
+        "    return ALL[0]ARGS + sum(lossARGS for loss in ALL)\n"
+    ),
+    "list of torch's in a module": (
+        "class Box(Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.all = nn.ModuleList([MAKE for _ in range(2)])\n"
+        "        self.all.append(MAKE)\n    def forward(self, x, y):\n"
+        "        return sum(lossARGS for loss in self.all) / len(self.all)\n\n"
+        "def run(x, y):\n    return Box().forward(x, y)\n"
+    ),
+    "dict of torch's": (
+        "ALL = nn.ModuleDict({'a': MAKE})\nALL['b'] = MAKE\n\ndef run(x, y):\n"
+        "    return sum(lossARGS for name, loss in ALL.items()) + ALL['b']ARGS\n"
+    ),
     "slice": "def run(x, y):\n    all = [MAKE, MAKE][1:]\n    return all[0]ARGS\n",
     "enumerate": (
         "def run(x, y):\n    for n, loss in enumerate([MAKE], 1):\n        return lossARGS * n\n"
@@ -260,10 +275,20 @@ UNDECIDABLE = {
     "list whose order changes": (
         "def run(x, y):\n    all = [MAKE, mine]\n    all.insert(0, mine)\n    return all[1]ARGS\n"
     ),
-    "list of torch's": ("ALL = nn.ModuleList([MAKE])\n\ndef run(x, y):\n    return ALL[0]ARGS\n"),
-    "dict of torch's": (
-        "ALL = nn.ModuleDict({'a': MAKE})\n\ndef run(x, y):\n    return ALL['a']ARGS\n"
+    "list of torch's with another loss": (
+        "ALL = nn.ModuleList([MAKE, nn.MSELoss()])\n\ndef run(x, y):\n    return ALL[0]ARGS\n"
     ),
+    "list of torch's that is handed on": (
+        "ALL = nn.ModuleList([MAKE])\nmystery(ALL)\n\ndef run(x, y):\n    return ALL[0]ARGS\n"
+    ),
+    "list of torch's that grows": (
+        "ALL = nn.ModuleList([MAKE])\nALL.append(nn.MSELoss())\n\n"
+        "def run(x, y):\n    return ALL[0]ARGS\n"
+    ),
+    "dict of torch's that is moved": (
+        "ALL = nn.ModuleDict({'a': MAKE}).cpu()\n\ndef run(x, y):\n    return ALL['a']ARGS\n"
+    ),
+    "sequence of torch's": ("ALL = nn.Sequential(MAKE)\n\ndef run(x, y):\n    return ALL[0]ARGS\n"),
     "partial": (
         "def run(x, y):\n    loss = functools.partial(MAKE, input=x)\n    return loss(target=y)\n"
     ),
