@@ -53,6 +53,14 @@ expected = "raises TypeError or died"
 probe = "print(1 + '')"
 """
 
+EVIDENCE = """
+[[evidence]]
+role = "labels"
+says = "labels of int64"
+rules = ["torch.nn.NLLLoss2d"]
+methods = ["long"]
+"""
+
 
 # --- The probes, on the installed frameworks. ---
 
@@ -200,6 +208,21 @@ def _with(old: str, new: str) -> Callable[[str], str]:
             _with("a-diff", "b-diff"), "id: 'b-difference' does not match the name", id="name"
         ),
         pytest.param(_with("title =", "title"), "not valid TOML", id="syntax"),
+        pytest.param(
+            lambda text: f'{text}\n[[evidence]]\nrole = "labels"\nsays = "labels"\n',
+            "evidence[0]: nothing that an expression could be: expected methods, calls or displays",
+            id="evidence of nothing",
+        ),
+        pytest.param(
+            lambda text: f"{text}{EVIDENCE}".replace("NLLLoss2d", "CrossEntropyLoss"),
+            "evidence[0].rules: 'torch.nn.CrossEntropyLoss' is not concerned",
+            id="evidence for another rule",
+        ),
+        pytest.param(
+            lambda text: f"{text}{EVIDENCE}".replace('"labels"', '"label"', 1),
+            "evidence[0].role: Invalid enum value 'label': expected one of logits, labels, weight",
+            id="role",
+        ),
     ],
 )
 def test_a_malformed_difference_names_file_key_and_expectation(

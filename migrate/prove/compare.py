@@ -132,7 +132,7 @@ def _loss(kernel: str, settings: Settings, case: Case, ignored: int) -> Loss | s
         if settings.labels:
             labels = labels.astype(settings.labels)
         loss = KERNELS[kernel](x, labels, **arguments)
-    except (IndexError, RuntimeError, ValueError) as error:
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
         return str(error)
     if settings.flattened and settings.reduction == "none" and x.ndim not in (1, 2, 4):
         return replace(loss, value=loss.value.reshape(x.shape[0], 1, -1))
