@@ -88,6 +88,23 @@ _ALL = (
         "",
         "criterion(x, y.long())  ->  criterion(x, y.long().astype(mindspore.int32))",
     ),
+    Code(
+        "called-through",
+        "The call stays as it is: what its name holds was renamed",
+        "The class or function reaches the call through a variable, a parameter or a partial; its "
+        "arguments mean the same on both sides, as the evidence shows.",
+        "",
+        "Loss = nn.NLLLoss\nLoss()  ->  Loss = mindspore.nn.NLLLoss\nLoss()",
+    ),
+    Code(
+        "construct",
+        "The forward of a class that inherits from a loss became construct",
+        "A Cell is called through construct. Its parameters input and target become logits and "
+        "labels, as those of the base, so that calls by keyword reach both.",
+        "",
+        "class Mine(nn.NLLLoss):\n    def forward(self, input, target): ...  ->  "
+        "class Mine(mindspore.nn.NLLLoss):\n    def construct(self, logits, labels): ...",
+    ),
     # -- notes ----------------------------------------------------------------------------------
     Code(
         "keywords-kept",

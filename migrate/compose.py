@@ -10,7 +10,7 @@ from migrate.errors import SourceError
 from migrate.flow import Flow
 from migrate.imports import Need, addition, reference
 from migrate.instances import call_edits, device_edit
-from migrate.match import Refusal
+from migrate.match import Form, Refusal
 from migrate.model import Edit, Span
 from migrate.places import Place
 from migrate.removal import removals
@@ -19,7 +19,7 @@ from migrate.scopes import FUNCTIONS, Scope
 from migrate.source import LineIndex, parse
 from migrate.splice import apply, differs_outside
 from migrate.work import File, Spelled, Work
-from migrate.written import small_edits, written
+from migrate.written import Spell, api_span, small_edits, written
 
 if TYPE_CHECKING:
     from migrate.imports import Reference
@@ -45,7 +45,8 @@ def compose(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     file.moves = [m for m in file.moves if not any(id(site) in refused for site in m.sites)]
     if not works and not any(move.drafts for move in file.moves):
         return names.text, names
-    needs = [*(_need(work, names) for work in works), *_moved_needs(file)]
+    named = [work for work in works if work.site.form is not Form.THROUGH]
+    needs = [*(_need(work, names) for work in named), *_moved_needs(file)]
     refer = reference(names, needs) if needs else None
     if needs and refer is None:
         reason = "mindspore, ms and mindspore_ all mean something else here"
@@ -53,7 +54,7 @@ def compose(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     edits = _inner_edits(file, refer)
     for work in sorted(works, key=lambda w: len(w.before)):
         assert refer is not None
-        edits = _with_call(work, file, refer.spell(work.site.rule.target), edits)
+        edits = _with_call(work, file, refer.spell, edits)
     imports = removals(names, edits, _gone(file, works), keep_module=is_init)
     if refer is not None and refer.statement is not None:
         added = addition(names, refer.statement, min(need.start for need in needs))
@@ -77,8 +78,12 @@ def compose(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
 
 
 def _need(work: Work, names: Names) -> Need:
-    assert work.site.call is not None
-    return Need(names.start(work.site.call.func), work.site.scope, work.site.rule.target)
+    site = work.site
+    target = site.rule.target
+    if isinstance(site.callee, ast.Call):
+        target = target.rpartition(".")[0]  # getattr takes the module
+    quoted = site.quoted is not None
+    return Need(api_span(site, names).start, site.scope, target, quoted)
 
 
 def _moved_needs(file: File) -> Iterator[Need]:
@@ -128,16 +133,15 @@ def _spelled(part: str | Spelled, refer: Reference | None) -> str:
     return refer.spell(part.path)
 
 
-def _with_call(work: Work, file: File, function: str, edits: list[Edit]) -> list[Edit]:
+def _with_call(work: Work, file: File, spell: Spell, edits: list[Edit]) -> list[Edit]:
     """Add the edits of one call to those of the calls within it."""
     assert work.made is not None
-    assert work.site.call is not None
     if not work.made.is_structural:
-        return [*edits, *small_edits(work, file.names, function)]
-    start, end = file.names.start(work.site.call), file.names.end(work.site.call)
+        return [*edits, *small_edits(work, file.names, spell)]
+    start, end = file.names.start(work.site.node), file.names.end(work.site.node)
     within = [e for e in edits if start <= e.span.start and e.span.end <= end]
     moved = [Edit(Span(e.span.start - start, e.span.end - start), e.replacement) for e in within]
-    text = written(work, file, function, apply(work.before, moved))
+    text = written(work, file, spell, apply(work.before, moved))
     assert isinstance(text, str)
     return [*(e for e in edits if e not in within), Edit(Span(start, end), text)]
 
@@ -146,7 +150,11 @@ def _gone(file: File, works: Sequence[Work]) -> list[tuple[str, Scope]]:
     """Return the names of which the edits take away a use."""
     gone: list[tuple[str, Scope]] = []
     for work in works:
-        root: ast.expr = work.site.call.func  # type: ignore[union-attr]
+        if work.site.form is Form.THROUGH:
+            continue
+        root: ast.expr = work.site.quoted or work.site.callee
+        if isinstance(root, ast.Call):
+            root = root.args[0]
         while isinstance(root, ast.Attribute):
             root = root.value
         if isinstance(root, ast.Name):
@@ -165,6 +173,8 @@ def _not_reached(
     """Return what is wrong where a rewritten place does not reach its target in the new text."""
     for need in needs:
         start, target = need.start, need.target
+        if need.quoted:
+            continue
         at = start + sum(
             len(e.replacement) - (e.span.end - e.span.start)
             for e in edits

@@ -9,18 +9,21 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from migrate.annotations import settle_annotations
 from migrate.casts import casts
 from migrate.compose import compose
+from migrate.families import moves_of, open_subclasses, plan_families
 from migrate.findings import import_findings, site_findings
 from migrate.instances import container_moves, follow_instances
 from migrate.left import torch_left
-from migrate.match import Refusal, find_sites
+from migrate.match import Form, Refusal, find_sites
 from migrate.model import FileResult, Labels
 from migrate.proving import pair_of, proof_of
 from migrate.resolve import Names
 from migrate.rewrite import plan
 from migrate.source import LineIndex, parse
 from migrate.symptoms import notes, signs
+from migrate.uncalled import completed, hand_over, open_uncalled, plan_uncalled, prove_kept
 from migrate.work import File, Work
 from migrate.written import written
 
@@ -63,15 +66,33 @@ def rewrite_source(
         If `text` cannot be parsed.
     """
     names = Names(parse(text, path), text, LineIndex(text), package)
-    sites = find_sites(names, rules)
-    file = File(names, _quote(text), [Work(site, refusal=site.refusal) for site in sites])
-    for work in file.works:
+    is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
+    matched = find_sites(names, rules)
+    with_classes, families = open_subclasses(names, matched, is_init=is_init)
+    sites, groups = open_uncalled(names, with_classes, rules, is_init=is_init)
+    works = [Work(s, refusal=s.refusal, added=i >= len(matched)) for i, s in enumerate(sites)]
+    file = File(names, _quote(text), works, groups=[*groups, *(f.group for f in families)])
+    kept = {id(each.site) for group in groups for each in group.kept}
+    own = {id(maker) for f in families if f.read.has_init for maker in f.read.makers}
+    for work in works:
         if work.refusal is None:
-            _plan(work, file)
+            work.before = work.after = names.slice(work.site.node)
+            work.kept = id(work.site) in kept
+            if not work.kept and id(work.site) not in own:
+                _plan(work, file)
+    plan_families(file, families)
+    for group in groups:
+        refusal = prove_kept(group, file)
+        if refusal is not None:
+            hand_over(group, file, refusal)
     follow_instances(file)
     file.moves += container_moves(file)
     _tell_differences(file, cast=labels == "cast")
-    is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
+    settle_annotations(file)
+    for work in works:
+        if work.refusal is None and work.made is None:
+            _plan(work, file)
+    file.moves += moves_of(file, families)
     new_text, names_after = compose(file, is_init=is_init, path=path)
     findings = [*site_findings(file), *import_findings(file, rules, is_init=is_init)]
     findings.sort(key=lambda f: (f.line, f.column, f.end_line, f.end_column, f.status, f.code))
@@ -105,14 +126,17 @@ def _quote(text: str) -> str:
 
 def _plan(work: Work, file: File) -> None:
     site, names = work.site, file.names
-    assert site.call is not None
-    work.before = names.slice(site.call)
-    if not _is_the_call(work.before, site.call):
+    work.before = names.slice(site.node)
+    if not _is_the_node(work.before, site.node):
         work.refusal = Refusal("unproven", "its text cannot be cut out of the file")
         return
-    callee = names.slice(site.call.func)
-    if "#" in callee:
+    if "#" in names.slice(site.callee):
         work.refusal = Refusal("comment-in-argument", "a comment stands within the name")
+        return
+    if site.call is None:
+        work.refusal = plan_uncalled(work)
+        if work.refusal is None:
+            work.after = str(written(work, file, str))
         return
     try:
         made = plan(site, names)
@@ -122,12 +146,15 @@ def _plan(work: Work, file: File) -> None:
         work.refusal = made
         return
     work.made = made
-    after = written(work, file, site.rule.target)
+    after = written(work, file, str)
     if isinstance(after, Refusal):
         work.refusal = after
         return
     work.after = after
     work.pair = pair_of(made, work.before, after)
+    if site.lead or (isinstance(site.callee, ast.Attribute) and site.form is Form.THROUGH):
+        texts = completed(work, work.before, after=False), completed(work, after, after=True)
+        work.pair = pair_of(made, *texts)
     proof = proof_of(work.pair)
     if isinstance(proof, Refusal):
         work.refusal = proof
@@ -135,9 +162,9 @@ def _plan(work: Work, file: File) -> None:
         work.evidence = proof
 
 
-def _is_the_call(text: str, call: ast.Call) -> bool:
+def _is_the_node(text: str, node: ast.AST) -> bool:
     try:
         again = ast.parse(f"({text}\n)", mode="eval").body
     except SyntaxError:
         return False
-    return ast.dump(again) == ast.dump(call)
+    return ast.dump(again) == ast.dump(node)

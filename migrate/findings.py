@@ -23,6 +23,8 @@ def site_findings(file: File) -> Iterator[Finding]:
     """Yield what became of every site, and of every call of an instance."""
     names = file.names
     for work in file.works:
+        if work.added and (work.refusal is not None or work.before == work.after):
+            continue
         if work.refusal is not None:
             yield _refused(work, names)
         else:
@@ -77,7 +79,7 @@ def _refused(work: Work, names: Names) -> Finding:
     code = CODES[work.refusal.code]
     message = f"{work.refusal.reason}; {code.remedy}"
     status = Status.NOTE if site.note else Status.MANUAL
-    finding = _finding(names, site.node, site.rule.id, status, code.id, message)
+    finding = _finding(names, site.shown, site.rule.id, status, code.id, message)
     return replace(finding, pairs=() if work.pair is None else (work.pair,))
 
 
@@ -87,12 +89,21 @@ def _rewritten(work: Work, names: Names) -> Finding:
     code = "folded" if work.made.folds else "converted" if converts else "renamed"
     rule = work.site.rule
     message = describe(work.made)
+    if work.before == work.after:
+        code = "called-through"
+        targets = sorted({pair.rule.target for pair in work.more}) or [rule.target]
+        message = f"what it calls was renamed to {' or '.join(targets)}; its arguments stay"
+    elif work.more:
+        calls = "call stays" if len(work.more) == 1 else "calls stay"
+        message += f"; {len(work.more)} {calls} as written"
+    if work.said:
+        message += f"; {work.said}"
     return replace(
-        _finding(names, work.site.node, rule.id, Status.REWRITTEN, code, message),
+        _finding(names, work.site.shown, rule.id, Status.REWRITTEN, code, message),
         before=work.before,
         after=work.after,
         evidence=work.evidence,
-        pairs=() if work.pair is None else (work.pair,),
+        pairs=(*(() if work.pair is None else (work.pair,)), *work.more),
     )
 
 

@@ -105,7 +105,7 @@ class Flow:
     refusals: dict[int, Refusal] = field(default_factory=dict)
 
 
-def follow(names: Names, sites: Sequence[Site]) -> Flow:
+def follow(names: Names, sites: Sequence[Site], moved: frozenset[int] = frozenset()) -> Flow:
     """Follow the instance of every constructor in `sites` through the file.
 
     Parameters
@@ -114,6 +114,8 @@ def follow(names: Names, sites: Sequence[Site]) -> Flow:
     sites : sequence of Site
         Constructor calls that are to be rewritten. A constructor that is not among them counts as
         one of torch's losses.
+    moved : frozenset of int
+        The `id` of each isinstance whose class is renamed along with them.
 
     Returns
     -------
@@ -121,12 +123,13 @@ def follow(names: Names, sites: Sequence[Site]) -> Flow:
         Where `refusals` is not empty, follow again without those sites: what is left may now
         share a name with a torch loss.
     """
-    return _Follower(names, sites).run()
+    return _Follower(names, sites, moved).run()
 
 
 class _Follower:
-    def __init__(self, names: Names, sites: Sequence[Site]) -> None:
+    def __init__(self, names: Names, sites: Sequence[Site], moved: frozenset[int]) -> None:
         self.names = names
+        self.moved = moved
         self.sites = [site for site in sites if site.rule.kind == "class"]
         self.by_id = {id(site): site for site in self.sites}
         self.values = Values(names, self.sites)
@@ -261,6 +264,8 @@ class _Follower:
         """Follow an argument into a function or class of this file."""
         call = place.parent(2 if isinstance(place.parent(), ast.keyword) else 1)
         assert isinstance(call, ast.Call)
+        if id(call) in self.moved:
+            return
         if not way and asks_for_torch(self.names, [site.rule], call, place):
             reason = f"line {call.lineno} asks whether it is an instance of a torch class"
             self._refuse(site, "instance-attribute", reason)

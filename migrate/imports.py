@@ -34,11 +34,14 @@ class Need:
         Where the name is evaluated.
     target : str
         The dotted path.
+    quoted : bool
+        Whether the expression stands in a string: an annotation.
     """
 
     start: int
     scope: Scope
     target: str
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,16 @@ from migrate.proving import pair_of, proof_of
 from migrate.removal import statement_removal
 from migrate.resolve import Names
 from migrate.splice import apply
-from migrate.work import Called, Draft, File, Move, Spelled, Work
+from migrate.work import Called, Draft, File, Move, Spelled, Work, moved_questions, settle
 
 
 def follow_instances(file: File) -> None:
     """Follow the instances until no constructor is handed over because of its uses any more."""
     while True:
-        open_works = {id(w.site): w for w in file.works if w.refusal is None and w.made is not None}
-        file.flow = follow(file.names, [work.site for work in open_works.values()])
+        settle(file)
+        open_works = {id(w.site): w for w in file.works if w.makes_instances}
+        sites = [work.site for work in open_works.values()]
+        file.flow = follow(file.names, sites, moved=moved_questions(file))
         refused = dict(file.flow.refusals)
         file.called = {}
         for call in file.flow.edited_calls:
@@ -71,6 +73,8 @@ def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:
     if call_edits(call, file.names) is None:
         reason = f"the layout around `.forward` in line {call.call.lineno} cannot be taken apart"
         return Refusal("instance-attribute", reason)
+    if work.own_arguments and (call.at_once or work.pair is None):
+        return Refusal("keyword-call", f"line {call.call.lineno} calls it at once")
     pair = paired_call(call, work, file)
     proof = proof_of(pair)
     if isinstance(proof, Refusal):
@@ -103,11 +107,14 @@ def paired_call(
     edits = [_shifted(edit, start) for edit in (*(call_edits(call, file.names) or ()), *more)]
     if not call.at_once:
         after = apply(before, sorted(edits))
-        return pair_of(work.made, work.before, work.after, before, after, indices=indices)
+        made = work.before, work.after
+        if work.own_arguments and work.pair is not None:
+            made = work.pair.before, work.pair.after
+        return pair_of(work.made, *made, before, after, indices=indices)
     # The constructor stands within the call: `nn.NLLLoss()(input=x, target=y)`.
     place = before.index(work.before)
-    made = Edit(Span(place, place + len(work.before)), work.after)
-    after = apply(before, sorted([*edits, *_chain_edits(work.site, file, start), made]))
+    constructor = Edit(Span(place, place + len(work.before)), work.after)
+    after = apply(before, sorted([*edits, *_chain_edits(work.site, file, start), constructor]))
     return pair_of(work.made, before, after, harmless=_harmless(file, work.site), indices=indices)
 
 
@@ -130,6 +137,8 @@ def _prove_chain(device: DeviceCall, work: Work, file: File) -> Refusal | None:
     assert work.made is not None
     if device_edit(device, file.names) is None:
         return Refusal("chained-call", "the layout of the chained call cannot be taken apart")
+    if work.own_arguments:
+        return None  # what it is constructed with was proven at its base
     inner: ast.expr = device.call
     while isinstance(inner, ast.Call) and inner is not work.site.call:
         if not isinstance(inner.func, ast.Attribute):

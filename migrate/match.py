@@ -6,16 +6,20 @@ import ast
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from migrate.lookups import is_lookup, variable_lookups
 from migrate.places import Place
 from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names, is_other_framework
 from migrate.scopes import Scope
+from migrate.sites import Argument, Form, Refusal, Site, bind
 
 if TYPE_CHECKING:
-    from migrate.model import Parameter, Rule
+    from migrate.model import Rule
     from migrate.ruleset import RuleSet
+
+__all__ = ["Argument", "Form", "Refusal", "Site", "bind", "find_sites"]
 
 #: Names under which torch's modules are imported everywhere. A parameter or an unbound name that
 #: is spelled so is worth a note; any other is somebody's own object.
@@ -31,75 +35,6 @@ _UNCALLED = "it is used here without being called"
 
 #: Names under which torch's own modules hold the modules of the covered APIs.
 _MODULE_ALIASES = frozenset({"F", "functional", "loss", "modules", "nn"})
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a site is handed over.
-
-    Attributes
-    ----------
-    code : str
-        A key of `migrate.codes.CODES`, which holds the remedy.
-    reason : str
-        What stands in the way at this very place, without a full stop.
-    """
-
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument of a call, bound to the parameter that it reaches.
-
-    Attributes
-    ----------
-    parameter : str
-        The source parameter.
-    value : ast.expr
-    keyword : ast.keyword or None
-        None where it is passed by position.
-    """
-
-    parameter: str
-    value: ast.expr
-    keyword: ast.keyword | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Site:
-    """One place where a rule's API is used.
-
-    Attributes
-    ----------
-    rule : Rule
-    place : Place
-        The name or attribute that means the API.
-    scope : Scope
-        Where it is evaluated.
-    call : ast.Call or None
-        The call of it; None for a use that is no call.
-    arguments : tuple of Argument
-        In source order; empty where there is no call or it is refused.
-    refusal : Refusal or None
-        Why the site is handed over, where matching alone can tell.
-    note : bool
-        The site may not be torch's at all: reported as a note, without a claim.
-    """
-
-    rule: Rule
-    place: Place
-    scope: Scope
-    call: ast.Call | None = None
-    arguments: tuple[Argument, ...] = ()
-    refusal: Refusal | None = None
-    note: bool = False
-
-    @property
-    def node(self) -> ast.expr | ast.alias:
-        """The call where there is one, else the name, string or import."""
-        return self.call or self.place.node  # type: ignore[return-value]
 
 
 def find_sites(names: Names, rules: RuleSet) -> list[Site]:
@@ -118,6 +53,8 @@ def find_sites(names: Names, rules: RuleSet) -> list[Site]:
                 words.update(_new_names(site))
             elif isinstance(place.node, ast.alias) and place.node.asname:
                 words.add(place.node.asname)
+    for site in variable_lookups(names, rules):
+        sites.setdefault(id(site.place.node), site)
     found = sorted(sites.values(), key=lambda site: (names.start(site.node), names.end(site.node)))
     return _without_patched(names, found)
 
@@ -143,20 +80,22 @@ def _without_patched(names: Names, sites: list[Site]) -> list[Site]:
     asked = {s.rule.id: s.node.lineno for s in sites if _is_compared(s)}
     sites = [
         site
-        if site.rule.id not in asked or site.refusal
+        if site.rule.id not in asked or not _is_open(site)
         else replace(
             site,
             arguments=(),
+            undecided=False,
             refusal=Refusal("reference", f"line {asked[site.rule.id]} compares with the class"),
         )
         for site in sites
     ]
     return [
         site
-        if site.rule.id not in patched or site.refusal
+        if site.rule.id not in patched or not _is_open(site)
         else replace(
             site,
             arguments=(),
+            undecided=False,
             refusal=Refusal(
                 "assigned-api",
                 f"line {patched[site.rule.id]} of this file assigns to {site.rule.id}",
@@ -166,10 +105,18 @@ def _without_patched(names: Names, sites: list[Site]) -> list[Site]:
     ]
 
 
+def _is_open(site: Site) -> bool:
+    return site.refusal is None or site.undecided
+
+
 def _is_compared(site: Site) -> bool:
     """Tell whether a class is compared with that of some instance, or looked up by it."""
     parent = site.place.parent()
-    return site.rule.kind == "class" and isinstance(parent, (ast.Compare, ast.MatchClass, ast.Dict))
+    if site.rule.kind != "class":
+        return False
+    if isinstance(parent, ast.Dict):
+        return site.place.node in parent.keys
+    return isinstance(parent, (ast.Compare, ast.MatchClass))
 
 
 def _assigned_modules(names: Names) -> Iterator[tuple[str, int]]:
@@ -277,25 +224,40 @@ def _uncovered(
 
 
 def _classified(
-    names: Names, rule: Rule, place: Place, scope: Scope, node: ast.Name | ast.Attribute
+    names: Names, rule: Rule, place: Place, scope: Scope, node: ast.Name | ast.Attribute | ast.Call
 ) -> Site:
     parent = place.parent()
-    if not isinstance(node.ctx, ast.Load):
+    if not isinstance(node, ast.Call) and not isinstance(node.ctx, ast.Load):
         return _refused(rule, place, scope, "assigned-api", f"{rule.id} itself is assigned to here")
+    if _is_scripted(names, place):
+        reason = "the code around it is compiled by torch.jit"
+        return _refused(rule, place, scope, "torchscript", reason)
     if isinstance(parent, ast.Call) and parent.func is node:
-        if _is_scripted(names, place):
-            reason = "the code around it is compiled by torch.jit"
-            return Site(rule, place, scope, parent, refusal=Refusal("torchscript", reason))
         if isinstance(node, ast.Name) and _is_alias_by_assignment(names, node, scope):
             reason = f"`{node.id}` was assigned {rule.id}, and other values may reach it"
-            return Site(rule, place, scope, parent, refusal=Refusal("assigned-alias", reason))
+            refusal = Refusal("assigned-alias", reason)
+            return Site(
+                rule, place, scope, parent, refusal=refusal, form=Form.THROUGH, undecided=True
+            )
         bound = bind(parent, rule.source_parameters)
         if isinstance(bound, Refusal):
             return Site(rule, place, scope, parent, refusal=bound)
         return Site(rule, place, scope, parent, bound)
     if isinstance(parent, ast.ClassDef) and node in parent.bases:
-        return _refused(rule, place, scope, "subclass", f"class {parent.name} inherits from it")
-    return _refused(rule, place, scope, "reference", _UNCALLED)
+        refusal = Refusal("subclass", f"class {parent.name} inherits from it")
+        return Site(rule, place, scope, refusal=refusal, form=Form.NAME, undecided=True)
+    refusal = Refusal("reference", _UNCALLED)
+    if (
+        isinstance(parent, ast.Call)
+        and parent.args
+        and parent.args[0] is node
+        and names.resolve(parent.func, scope) == {"functools.partial"}
+    ):
+        bound = bind(parent, rule.source_parameters, lead=1, complete=False)
+        if isinstance(bound, Refusal):
+            return Site(rule, place, scope, parent, refusal=bound, form=Form.PARTIAL)
+        return Site(rule, place, scope, parent, bound, refusal, form=Form.PARTIAL, undecided=True)
+    return Site(rule, place, scope, refusal=refusal, form=Form.NAME, undecided=True)
 
 
 def _is_scripted(names: Names, place: Place) -> bool:
@@ -341,6 +303,8 @@ def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site |
         return _refused(rule, place, scope, "string-path", reason, note=True)
     if isinstance(parent, ast.Call):
         for rule in _looked_up(names, parent, place.node, value, scope, rules):
+            if is_lookup(names, parent, rule, scope, rules):
+                return _classified(names, rule, place.up(), scope, parent)
             if _last_name(parent.func) in _REPLACERS:
                 reason = f"{rule.id} itself is replaced here"
                 return _refused(rule, place, scope, "assigned-api", reason)
@@ -351,7 +315,19 @@ def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site |
         expression = ast.parse(value, mode="eval").body
     except SyntaxError:
         return None
-    return _among(names, place, expression, rules, "reference", _UNCALLED)
+    found = _among(names, place, expression, rules, "reference", _UNCALLED)
+    apis = [
+        node
+        for node in ast.walk(expression)
+        if isinstance(node, (ast.Name, ast.Attribute))
+        and names.resolve(node, scope) & rules.by_path.keys()
+    ]
+    plain = names.slice(place.node)[1:-1] == value == value.strip()  # type: ignore[arg-type]
+    if found is None or len(apis) != 1 or not plain or not value.isascii():
+        return found
+    if names.resolve(apis[0], scope) - rules.by_path.keys():
+        return found
+    return replace(found, form=Form.NAME, quoted=apis[0])
 
 
 def _looked_up(
@@ -390,42 +366,3 @@ def _among(
                 if meaning in rules.by_path:
                     return _refused(rules.by_path[meaning], place, scope, code, reason)
     return None
-
-
-def bind(call: ast.Call, parameters: tuple[Parameter, ...]) -> tuple[Argument, ...] | Refusal:
-    """Bind the arguments of `call` to `parameters`, or say why that cannot be done.
-
-    Returns
-    -------
-    tuple of Argument or Refusal
-        The arguments in source order.
-    """
-    for value in call.args:
-        if isinstance(value, ast.Starred):
-            return Refusal("star-arguments", f"`*{ast.unparse(value.value)}` hides its arguments")
-    for keyword in call.keywords:
-        if keyword.arg is None:
-            return Refusal("star-keywords", f"`**{ast.unparse(keyword.value)}` hides its arguments")
-    if len(call.args) > len(parameters):
-        return Refusal(
-            "too-many-arguments",
-            f"{len(call.args)} positional arguments are given and {len(parameters)} can be taken",
-        )
-    bound = [
-        Argument(parameter.name, value)
-        for parameter, value in zip(parameters, call.args, strict=False)
-    ]
-    known = {parameter.name for parameter in parameters}
-    taken = {argument.parameter for argument in bound}
-    for keyword in call.keywords:
-        name = str(keyword.arg)
-        if name not in known:
-            return Refusal("unknown-keyword", f"there is no parameter `{name}`")
-        if name in taken:
-            return Refusal("doubled-argument", f"`{name}` is given by position and by name")
-        taken.add(name)
-        bound.append(Argument(name, keyword.value, keyword))
-    missing = [p.name for p in parameters if p.required and p.name not in taken]
-    if missing:
-        return Refusal("missing-argument", f"`{missing[0]}` is missing")
-    return tuple(bound)

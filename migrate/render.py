@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def render(text: str, plan: Plan, function: str, quote: str) -> str | Refusal:
+def render(
+    text: str, plan: Plan, function: str, quote: str, *, lead: int = 0, first: str | None = None
+) -> str | Refusal:
     """Return the call `text` as `plan` has it.
 
     Parameters
@@ -36,6 +38,10 @@ def render(text: str, plan: Plan, function: str, quote: str) -> str | Refusal:
         What is called now, such as `mindspore.nn.NLLLoss`.
     quote : str
         The quotation mark for strings that are new.
+    lead : int
+        How many arguments stand before those of the plan: `partial(nn.NLLLoss, …)` has one.
+    first : str or None
+        What the first of these becomes.
 
     Returns
     -------
@@ -54,7 +60,10 @@ def render(text: str, plan: Plan, function: str, quote: str) -> str | Refusal:
         return Refusal("unreadable-call", reason)
     call = cst.ensure_type(node, cst.Call)
     call = call.with_changes(lpar=call.lpar[1:], rpar=call.rpar[:-1])
-    made = _arranged(call, plan, quote).with_changes(
+    if first is not None:
+        api = call.args[0].with_changes(value=cst.parse_expression(first))
+        call = call.with_changes(args=[api, *call.args[1:]])
+    made = _arranged(call, plan, quote, lead).with_changes(
         func=cst.parse_expression(function), whitespace_after_func=call.whitespace_after_func
     )
     if "#" in text and _comments(call) != _comments(made):
@@ -67,11 +76,11 @@ def _comments(node: cst.CSTNode) -> Counter[str]:
     return Counter(cst.ensure_type(c, cst.Comment).value for c in m.findall(node, m.Comment()))
 
 
-def _arranged(call: cst.Call, plan: Plan, quote: str) -> cst.Call:
+def _arranged(call: cst.Call, plan: Plan, quote: str, lead: int) -> cst.Call:
     """Return `call` with the arguments that go, come or change."""
-    old = list(call.args)
+    old = list(call.args[lead:])
     kept = {entry.source: entry for entry in plan.entries if entry.source is not None}
-    args: list[cst.Arg] = []
+    args: list[cst.Arg] = list(call.args[:lead])
     before = call.whitespace_before_args
     for index, arg in enumerate(old):
         last = index == len(old) - 1
@@ -87,7 +96,7 @@ def _arranged(call: cst.Call, plan: Plan, quote: str) -> cst.Call:
             args[-1] = _with_after(args[-1], _merged(_after(args[-1]), _after(arg), last=False))
     for position, entry in enumerate(plan.entries):
         if entry.source is None:
-            args = _inserted(args, position, entry, old, plan, quote)
+            args = _inserted(args, lead + position, entry, old, plan, quote)
     return call.with_changes(args=args, whitespace_before_args=before)
 
 

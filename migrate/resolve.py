@@ -170,6 +170,8 @@ class Names:
         return frozenset({UNKNOWN})
 
     def _resolve_call(self, call: ast.Call, scope: Scope) -> Meanings:
+        if isinstance(call.func, ast.Name) and call.func.id == "getattr":
+            return self._resolve_getattr(call, scope)
         if not call.args or not isinstance(call.args[0], ast.Constant):
             return frozenset({UNKNOWN})
         name = call.args[0].value
@@ -180,6 +182,17 @@ class Names:
             # __import__("a.b") gives the package a, as `import a.b` does.
             return frozenset({name.partition(".")[0] if getter == {"__import__"} else name})
         return frozenset({UNKNOWN})
+
+    def _resolve_getattr(self, call: ast.Call, scope: Scope) -> Meanings:
+        """Read `getattr(module, "name")` as `module.name`; a default is what it is not."""
+        name = call.args[1] if len(call.args) in (2, 3) and not call.keywords else None
+        if (
+            not isinstance(name, ast.Constant)
+            or not isinstance(name.value, str)
+            or self.lookup("getattr", scope) != {UNBOUND}
+        ):
+            return frozenset({UNKNOWN})
+        return self.resolve(ast.Attribute(call.args[0], name.value, ast.Load()), scope)
 
     def bindings_of(self, name: str, scope: Scope) -> tuple[list[Binding], Scope] | None:
         """Return what binds `name` as seen from `scope`, and the scope that holds it."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrate.differences import Difference, Symptom, with_evidence
-from migrate.match import Site
+from migrate.match import Form, Site
 from migrate.model import Rule, Status
 from migrate.operands import literal
 from migrate.origins import SHAPES, Origin, Origins, child, place_of
@@ -67,14 +67,16 @@ class Sign:
 def uses(file: File) -> Iterator[Use]:
     """Yield the operands of every call that is rewritten, and of every call of its instance."""
     for work in file.works:
-        if work.refusal is None and work.site.call is not None:
+        call = work.site.call if work.site.form is Form.CALL else None
+        if work.refusal is None and call is not None:
             around = work.site.place.up()
             for argument in work.site.arguments:
                 role = work.site.rule.travel[argument.parameter].domain
                 keyword = () if argument.keyword is None else (argument.keyword,)
                 place = child(around, *keyword, argument.value)
-                yield Use((work.site,), role, place, work.site.call)
-    open_sites = {id(work.site) for work in file.works if work.refusal is None}
+                yield Use((work.site,), role, place, call)
+    # What a class of the user's does with its operands is its own affair.
+    open_sites = {id(w.site) for w in file.works if w.refusal is None and not w.added}
     for called in file.flow.calls:
         sites = tuple(site for site in called.sites if id(site) in open_sites)
         if sites and not any(isinstance(value, ast.Starred) for value in called.call.args):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 
 from migrate.flow import Flow
-from migrate.match import Refusal, Site
+from migrate.match import Form, Refusal, Site
 from migrate.model import Evidence, Pair, Span, Status
 from migrate.places import Place
 from migrate.resolve import Names
@@ -15,7 +16,13 @@ from migrate.scopes import Scope
 
 @dataclass(slots=True)
 class Work:
-    """What is known of one call on its way; a step that refuses it sets `refusal`."""
+    """What is known of one use on its way; a step that refuses it sets `refusal`.
+
+    `more` holds the pairs of calls that reach it and stay as they are; such a call is `kept`.
+    One that is `added`, such as `super().__init__()`, is no use of the API by its name, and
+    reported only where it changes. A class of the user's may take arguments of its own.
+    What is `said` is added to the message.
+    """
 
     site: Site
     made: Plan | None = None
@@ -23,7 +30,20 @@ class Work:
     after: str = ""
     evidence: Evidence | None = None
     pair: Pair | None = None
+    more: tuple[Pair, ...] = ()
+    kept: bool = False
+    added: bool = False
+    own_arguments: bool = False
+    said: str = ""
     refusal: Refusal | None = None
+
+    @property
+    def makes_instances(self) -> bool:
+        """Whether it is a planned call whose instances are to be followed."""
+        planned = self.refusal is None and self.made is not None and not self.kept
+        calls_base = isinstance(self.site.callee, ast.Attribute)
+        through = self.site.form is Form.THROUGH and not calls_base
+        return planned and (self.site.form is Form.CALL or through)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +122,48 @@ class Move:
     gone: tuple[tuple[str, Scope], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A call that reaches a reference, and stays as it is.
+
+    Attributes
+    ----------
+    value : Site
+        The reference, or the partial.
+    place : Place
+        Of the call.
+    site : Site or None
+        The call as a site, where its name can be told to mean an API.
+    """
+
+    value: Site
+    place: Place
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Uses of APIs of which all are rewritten, or all handed over.
+
+    Attributes
+    ----------
+    sites : tuple of Site
+    kept : tuple of Kept
+    lifted : tuple of (Site, Site)
+        The uses as they were matched, and without their refusals.
+    asked : tuple of ast.Call
+        The calls of isinstance among them.
+    code : str
+        Under which a member is handed over because another one is.
+    """
+
+    sites: tuple[Site, ...]
+    kept: tuple[Kept, ...] = ()
+    lifted: tuple[tuple[Site, Site], ...] = ()
+    asked: tuple[ast.Call, ...] = ()
+    code: str = "reference"
+
+
 @dataclass(slots=True)
 class File:
     """One file, with the quotation mark for new strings and the evidence by instance call."""
@@ -112,3 +174,39 @@ class File:
     flow: Flow = field(default_factory=Flow)
     called: dict[int, Called] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+
+
+def settle(file: File) -> None:
+    """Hand over the rest of every group of which something is handed over."""
+    works = {id(work.site): work for work in file.works}
+    again = True
+    while again:
+        again = False
+        for group in file.groups:
+            members = [works[id(site)] for site in group.sites]
+            refused = next((work for work in members if work.refusal is not None), None)
+            for work in members if refused is not None else ():
+                if work.refusal is None:
+                    assert refused is not None
+                    assert refused.refusal is not None
+                    work.refusal = _with(work, refused, group.code)
+                    again = True
+
+
+def _with(work: Work, refused: Work, code: str) -> Refusal:
+    line = refused.site.node.lineno
+    assert refused.refusal is not None
+    reason = f"it moves with line {line}, where {refused.refusal.reason}"
+    return Refusal(code if work.site.form is not Form.THROUGH else "assigned-alias", reason)
+
+
+def moved_questions(file: File) -> frozenset[int]:
+    """Return the `id` of every isinstance that moves with the constructors it asks about."""
+    works = {id(work.site): work for work in file.works}
+    return frozenset(
+        id(call)
+        for group in file.groups
+        if all(works[id(site)].refusal is None for site in group.sites)
+        for call in group.asked
+    )

@@ -1,7 +1,8 @@
 """Takes the texts of a pair apart, and sees that they are of one form and of the rule's APIs.
 
-A class may be written as `C(…)`, with a chain (`C(…).cuda()`), called at once (`C(…)(x, y)`), and
-called later (`criterion(x, y)`); a function only as `f(x, y, …)`.
+An API may be spelled `getattr(module, "C")`. A class may be written as `C(…)`, with a chain
+(`C(…).cuda()`), called at once (`C(…)(x, y)`), and called later (`criterion(x, y)`); a function
+only as `f(x, y, …)`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from migrate.model import Rule
 from migrate.prove import torch_side
+from migrate.sites import looked_up
 
 
 class Unprovable(Exception):
@@ -62,7 +64,7 @@ def parse(text: str, later: str | None, *, is_class: bool, torch: bool = False) 
     if torch:
         node.func = _without_forward(node.func)
     used = None
-    if isinstance(node.func, ast.Call):
+    if isinstance(node.func, ast.Call) and not looked_up(node.func):
         node, used = node.func, node
     chain: list[ast.Call] = []
     while (
@@ -137,6 +139,8 @@ def _check_move(call: ast.Call) -> None:
 def _last_name(call: ast.Call) -> str:
     match call.func:
         case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Call() if name := looked_up(call.func):
             return name
     raise Unprovable(f"{ast.unparse(call.func)} is no dotted name")
 
