@@ -13,6 +13,7 @@ from migrate.codes import CODES
 from migrate.differences import with_evidence
 from migrate.model import Status
 from migrate.prove.domains import DOMAINS
+from migrate.ruleset import load, target_directory
 
 HEAD = """\
 import math
@@ -203,3 +204,10 @@ def test_every_path_exists(path: str) -> None:
     module = pytest.importorskip(root)
     for name in rest:
         module = getattr(module, name)
+
+
+def test_what_is_claimed_of_one_target_is_not_said_of_another() -> None:
+    text = HEAD + "c(x, y.long())\n"
+    result = migrate_source(text, rules=load(target_directory("mint")), labels="cast")
+    assert result.changed
+    assert not {"int64-labels", "labels-cast"} & {finding.code for finding in result.findings}
