@@ -282,6 +282,9 @@ class _Follower:
         if name == "setattr" and place.node in call.args[:1]:
             reason = f"line {call.lineno} sets an attribute of the instance by its name"
             self._refuse(site, "instance-attribute", reason)
+        if name == "getattr" and place.node in call.args[:1] and _may_be_torchs(call):
+            reason = f"line {call.lineno} reads an attribute of the instance by its name"
+            self._refuse(site, "instance-attribute", reason)
         if name in ("add_module", "register_module"):
             reason = f"line {call.lineno} registers it among the modules of torch"
             self._refuse(site, "instance-attribute", reason)
@@ -448,3 +451,9 @@ class _Follower:
         scope = self.names.scope_of(place)
         pure = [is_pure(keyword.value, self.names, scope) for keyword in call.keywords]
         return order == wanted or all(pure)
+
+
+def _may_be_torchs(call: ast.Call) -> bool:
+    """Tell whether getattr may read what only torch's losses have."""
+    name = call.args[1] if len(call.args) > 1 else None
+    return not isinstance(name, ast.Constant) or name.value in MODULE_ATTRIBUTES

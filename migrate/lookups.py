@@ -42,7 +42,7 @@ def variable_lookups(names: Names, rules: RuleSet) -> Iterator[Site]:
             not isinstance(call, ast.Call)
             or call.func is not place.node
             or len(call.args) not in (2, 3)
-            or isinstance(call.args[1], ast.Constant)
+            or _is_read(names, call.args[1])
             or names.lookup("getattr", scope) != {UNBOUND}
         ):
             continue
@@ -67,8 +67,15 @@ def variable_lookups(names: Names, rules: RuleSet) -> Iterator[Site]:
             )
 
 
+def _is_read(names: Names, name: ast.expr) -> bool:
+    """Tell whether a name is a string in one piece, which is found by what it says."""
+    return isinstance(name, ast.Constant) and str(name.value) in names.slice(name)
+
+
 def _may_be(name: ast.expr, path: str) -> bool:
     """Tell whether an f-string can spell the last name of a path, by its literal beginning."""
+    if isinstance(name, ast.Constant):
+        return name.value == path.rpartition(".")[2]
     if not isinstance(name, ast.JoinedStr) or not name.values:
         return True
     first = name.values[0]

@@ -168,7 +168,11 @@ def _as_it_is(path: str, data: bytes, rules: RuleSet) -> VerifiedFile:
         where = "" if error.line is None else f"line {error.line}: "
         return VerifiedFile(FileResult(path, error=f"{where}{error}"))
     found = counterparts(before, old.findings, now, rules)
-    sites = [_site(each, now) for each in found]
+    kept = migrate_bytes(data, path=path, rules=rules, left=False)
+    untouched = text in (old.after, kept.after)
+    sites = [
+        _as_made(each) if untouched and _is_elsewhere(each) else _site(each, now) for each in found
+    ]
     sites.sort(key=lambda site: (site.finding.line, site.finding.column))
     findings = tuple(site.finding for site in sites)
     return VerifiedFile(FileResult(path, old.before, text, findings), tuple(sites))
@@ -176,6 +180,18 @@ def _as_it_is(path: str, data: bytes, rules: RuleSet) -> VerifiedFile:
 
 def _names(text: str, path: str) -> Names:
     return Names(parse(text, path), text, LineIndex(text), package_of(path))
+
+
+def _is_elsewhere(found: Counterpart) -> bool:
+    """Tell whether a rewritten site is proven by more than the call in its place."""
+    return found.finding.status is Status.REWRITTEN and not found.pairs
+
+
+def _as_made(found: Counterpart) -> Site:
+    """Return a site, such as a partial or a subclass, of a file that nobody edited since."""
+    finding = found.finding
+    message = f"{finding.message} (line {finding.line} before)"
+    return Site(replace(finding, message=message), tuple(map(detail, finding.pairs)))
 
 
 def _site(found: Counterpart, now: Names) -> Site:
