@@ -255,13 +255,20 @@ class _Reader:
             return
         if name in COMMON_ATTRIBUTES and name in {p.name for p in self.rule.target_parameters}:
             if not isinstance(parent.ctx, ast.Load):
-                self._assigned(place, parent)
+                self._assigned(place, parent, method)
             return
         if name not in self.own:
             raise _Cannot(parent, f"uses `.{name}` of torch's base")
 
-    def _assigned(self, place: Place, attribute: ast.Attribute) -> None:
-        """See that what is assigned to a setting of the base is taken by both frameworks."""
+    def _assigned(self, place: Place, attribute: ast.Attribute, method: ast.AST) -> None:
+        """See that what is assigned to a setting of the base is taken by both frameworks.
+
+        And that it is assigned in the constructor: in graph mode MindSpore compiles the base's
+        `construct` with the settings of then (rules/differences/instance-settings.toml).
+        """
+        if method is not self.methods.get("__init__"):
+            late = "which MindSpore does not see in graph mode"
+            raise _Cannot(attribute, f"sets `.{attribute.attr}` outside `__init__`, {late}")
         statement = place.parent(2)
         value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
         if value is None or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
