@@ -68,7 +68,7 @@ def compose(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
         tree = parse(text, path)
     except SourceError as error:
         return _all_refused(file, works, Refusal("unproven", f"the result does not parse: {error}"))
-    after = Names(tree, text, LineIndex(text), names.package)
+    after = Names(tree, text, LineIndex(text), names.package, names.project, path)
     reason = differs_outside(names, after, every)
     if not reason and refer is not None:
         reason = _not_reached(names, after, every, needs, refer)

@@ -28,6 +28,7 @@ from migrate.work import File, Work
 from migrate.written import written
 
 if TYPE_CHECKING:
+    from migrate.resolve import Elsewhere
     from migrate.ruleset import RuleSet
 
 
@@ -39,6 +40,7 @@ def rewrite_source(
     package: str = "",
     left: bool = True,
     labels: Labels = "keep",
+    project: Elsewhere | None = None,
 ) -> FileResult:
     """Migrate the text of one module.
 
@@ -55,6 +57,8 @@ def rewrite_source(
         Whether to collect `torch_left`, which walks the whole file.
     labels : {"keep", "cast"}
         Whether to cast labels where the source shows class indices that MindSpore refuses.
+    project : Elsewhere, optional
+        The other files of the project; `path` is then the file's own.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def rewrite_source(
     SourceError
         If `text` cannot be parsed.
     """
-    names = Names(parse(text, path), text, LineIndex(text), package)
+    names = Names(parse(text, path), text, LineIndex(text), package, project, path)
     is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
     matched = find_sites(names, rules)
     with_classes, families = open_subclasses(names, matched, is_init=is_init)

@@ -133,7 +133,8 @@ def import_findings(file: File, rules: RuleSet, *, is_init: bool) -> Iterator[Fi
         if found is not None
         for binding in found[0]
     }
-    places = [place for word in rules.words for _, place in names.places_of(word)]
+    words = (*rules.words, *(names.project.words_of(names.path) if names.project else ()))
+    places = [place for word in words for _, place in names.places_of(word)]
     # `NLLLoss as NLLLoss` is one import in two words.
     for place in {id(place.node): place for place in places}.values():
         alias, statement = place.node, place.parent()

@@ -42,6 +42,8 @@ def find_sites(names: Names, rules: RuleSet) -> list[Site]:
     sites: dict[int, Site] = {}
     seen: set[str] = set()
     words = set(rules.words)
+    if names.project is not None:
+        words.update(names.project.words_of(names.path))
     while words - seen:
         # A name bound to the API (`import … as CE`, `CE = nn.CrossEntropyLoss`) is one more word.
         fresh = words - seen
@@ -194,6 +196,8 @@ def _uncovered(
         note = torch_paths[0].split(".")[-2] not in _MODULE_ALIASES
         reason = f"{torch_paths[0]} is not covered by a rule"
         return _refused(rule, place, scope, "other-path", reason, note=note)
+    if all(map(names.knows, meanings)):
+        return None  # something of the project's own
     root: ast.expr = node
     while isinstance(root, ast.Attribute):
         root = root.value
@@ -233,8 +237,8 @@ def _classified(
         reason = "the code around it is compiled by torch.jit"
         return _refused(rule, place, scope, "torchscript", reason)
     if isinstance(parent, ast.Call) and parent.func is node:
-        if isinstance(node, ast.Name) and _is_alias_by_assignment(names, node, scope):
-            reason = f"`{node.id}` was assigned {rule.id}, and other values may reach it"
+        if not isinstance(node, ast.Call) and names.is_assigned(node, scope):
+            reason = f"`{ast.unparse(node)}` was assigned {rule.id}, and other values may reach it"
             refusal = Refusal("assigned-alias", reason)
             return Site(
                 rule, place, scope, parent, refusal=refusal, form=Form.THROUGH, undecided=True
@@ -272,15 +276,6 @@ def _is_scripted(names: Names, place: Place) -> bool:
         if any(m.startswith("torch.jit.") for mark in marks for m in names.resolve(mark, scope)):
             return True
     return False
-
-
-def _is_alias_by_assignment(names: Names, node: ast.Name, scope: Scope) -> bool:
-    found = names.bindings_of(node.id, scope)
-    return found is not None and any(b.kind == "value" and not _is_none(b.value) for b in found[0])
-
-
-def _is_none(value: ast.expr | None) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
 
 
 def _refused(

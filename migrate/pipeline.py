@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
-from functools import cache, partial
+from functools import lru_cache, partial
 from heapq import merge
 from operator import attrgetter
 from pathlib import Path
@@ -21,10 +22,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from migrate.discover import discover, package_of
 from migrate.errors import MigrateError, WriteError
 from migrate.model import FileResult, Labels
-from migrate.prefilter import Prefilter
-from migrate.prefilter import compile as prefilter_of
+from migrate.project import Project
 from migrate.ruleset import RuleSet, default_rules, load
 from migrate.source import decode, read, write_atomically
+from migrate.survey import Scan, Scanned, prefilter, survey
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -61,6 +62,7 @@ def migrate_source(
     package: str = "",
     left: bool = True,
     labels: Labels = "keep",
+    project: Project | None = None,
 ) -> FileResult:
     """Migrate one module, in memory.
 
@@ -80,6 +82,8 @@ def migrate_source(
     labels : {"keep", "cast"}
         Whether to cast labels to int32 where the source shows class indices that MindSpore would
         refuse.
+    project : Project, optional
+        The other files of the project, for what is imported from them; `path` is then the file's.
 
     Returns
     -------
@@ -94,7 +98,9 @@ def migrate_source(
     from migrate.engine import rewrite_source
 
     rules = default_rules() if rules is None else rules
-    return rewrite_source(text, path=path, rules=rules, package=package, left=left, labels=labels)
+    return rewrite_source(
+        text, path=path, rules=rules, package=package, left=left, labels=labels, project=project
+    )
 
 
 def migrate_bytes(
@@ -104,6 +110,7 @@ def migrate_bytes(
     rules: RuleSet | None = None,
     left: bool = True,
     labels: Labels = "keep",
+    project: Project | None = None,
 ) -> FileMigration:
     """Migrate the bytes of one file; never raises.
 
@@ -119,6 +126,8 @@ def migrate_bytes(
         Whether to collect what the result still uses of torch.
     labels : {"keep", "cast"}
         As in `migrate_source`.
+    project : Project, optional
+        The other files of the project, for what is imported from them.
 
     Returns
     -------
@@ -126,7 +135,7 @@ def migrate_bytes(
         With `error` set if the file could not be processed.
     """
     rules = default_rules() if rules is None else rules
-    return _at_boundary(path, lambda: _migrate(data, path, rules, left, labels))
+    return _at_boundary(path, lambda: _migrate(data, path, rules, left, labels, project))
 
 
 def migrate_file(
@@ -136,6 +145,7 @@ def migrate_file(
     rules: RuleSet | None = None,
     left: bool = True,
     labels: Labels = "keep",
+    project: Project | None = None,
 ) -> FileMigration:
     """Migrate one file on disk; never raises.
 
@@ -150,6 +160,8 @@ def migrate_file(
         Whether to collect what the result still uses of torch.
     labels : {"keep", "cast"}
         As in `migrate_source`.
+    project : Project, optional
+        The other files of the project; those around the file if not given.
 
     Returns
     -------
@@ -158,7 +170,13 @@ def migrate_file(
         was.
     """
     rules = default_rules() if rules is None else rules
-    return _at_boundary(path, lambda: _migrate_on_disk(path, write, rules, left, labels))
+
+    def work() -> FileMigration:
+        around = survey([path], rules)[1] if project is None else project
+        migration = _migrate(read(path), path, rules, left, labels, around)
+        return _write(migration) if write else migration
+
+    return _at_boundary(path, work)
 
 
 def migrate_paths(
@@ -207,10 +225,37 @@ def migrate_paths(
     found = discover(paths, exclude=exclude)
     failed = [FileMigration(each.display, error=each.message) for each in found.problems]
     files = [each.display for each in found.files]
-    one = partial(migrate_file, write=write, rules=rules, left=left, labels=labels)
+    one = partial(migrate_file, rules=rules, left=left, labels=labels)
+    answers = _migrated(files, one, rules, jobs)
+    return merge(_all_written(answers) if write else answers, failed, key=attrgetter("path"))
+
+
+def _migrated(
+    files: list[str], one: Callable[..., FileMigration], rules: RuleSet, jobs: int
+) -> Iterator[FileMigration]:
+    """Yield the answer for every file, in their order: all are scanned, some are looked into."""
     processes = _processes(jobs, len(files))
-    answers = _in_processes(files, one, processes) if processes > 1 else map(one, files)
-    return merge(answers, failed, key=attrgetter("path"))
+    with ExitStack() as stack:
+        if processes > 1:
+            pool = stack.enter_context(_pool(processes))
+            chosen, project = survey(files, rules, partial(_scans, pool))
+            one = partial(one, project=project)
+            answers = _in_processes(chosen, one, processes, pool=pool)
+        else:
+            chosen, project = survey(files, rules)
+            answers = map(partial(one, project=project), chosen)
+        wanted = set(chosen)
+        for file in files:
+            yield next(answers) if file in wanted else FileMigration(file)
+
+
+def _all_written(answers: Iterable[FileMigration]) -> Iterator[FileMigration]:
+    """Write once every answer is known: what a name means is read in files that are as they were.
+
+    So an interrupt while they are looked into leaves all as it was, too.
+    """
+    for answer in list(answers):
+        yield _at_boundary(answer.path, partial(_write, answer))
 
 
 def _at_boundary(path: str, work: Callable[[], FileMigration]) -> FileMigration:
@@ -228,36 +273,30 @@ def _at_boundary(path: str, work: Callable[[], FileMigration]) -> FileMigration:
         return FileMigration(path, error=f"{what}: {remedy}", traceback=traceback.format_exc())
 
 
-def _migrate(data: bytes, path: str, rules: RuleSet, left: bool, labels: Labels) -> FileMigration:
-    if not _prefilter(rules.words)(data):
+def _migrate(
+    data: bytes, path: str, rules: RuleSet, left: bool, labels: Labels, project: Project | None
+) -> FileMigration:
+    words = rules.words if project is None else (*rules.words, *project.words_of(path))
+    if not prefilter(words)(data):
         return FileMigration(path)
     source = decode(data)
-    package = package_of(path)
     result = migrate_source(
-        source.text, path=path, rules=rules, package=package, left=left, labels=labels
-    )
+        source.text, path=path, rules=rules, left=left, labels=labels, project=project,
+        package=package_of(path),
+    )  # fmt: skip
     known = {field.name: getattr(result, field.name) for field in fields(result)}
     if result.after is None or not result.changed:
         return FileMigration(**known)
     return FileMigration(**known, old=data, new=source.encode(result.after))
 
 
-def _migrate_on_disk(
-    path: str, write: bool, rules: RuleSet, left: bool, labels: Labels
-) -> FileMigration:
-    data = read(path)
-    migration = _migrate(data, path, rules, left, labels)
-    if write and migration.changed:
+def _write(migration: FileMigration) -> FileMigration:
+    if migration.changed:
         # Parsing and proving take long enough for an editor to save the file meanwhile.
-        if read(path) != data:
+        if read(migration.path) != migration.old:
             raise WriteError("the file changed while it was migrated", remedy="run again")
-        write_atomically(path, migration.new)
+        write_atomically(migration.path, migration.new)
     return migration
-
-
-@cache
-def _prefilter(words: tuple[str, ...]) -> Prefilter:
-    return prefilter_of(words)
 
 
 def _processes(asked: int, files: int) -> int:
@@ -274,20 +313,23 @@ def _cores() -> int:
 
 
 def _in_processes(
-    files: Sequence[str], one: _Migrate, processes: int, size: int = _CHUNK
-) -> Iterator[FileMigration]:
-    """Yield the answer for every file, in their order."""
+    files: Sequence[str], one: _Migrate, processes: int, size: int = _CHUNK,
+    pool: ProcessPoolExecutor | None = None,
+) -> Iterator[FileMigration]:  # fmt: skip
+    """Yield the answer for every file, in their order; `pool` does the work while it lives."""
     from concurrent.futures.process import BrokenProcessPool
 
     chunks = [files[start : start + size] for start in range(0, len(files), size)]
+    answered = partial(_answers, pickle.dumps(one))
     done = 0
     while done < len(chunks):
         try:
-            with _pool(processes, one) as pool:
-                for answers in pool.map(_answers, chunks[done:]):
+            with _pool(processes) if pool is None else nullcontext(pool) as workers:
+                for answers in workers.map(answered, chunks[done:]):
                     yield from answers
                     done += 1
         except BrokenProcessPool:
+            pool = None
             # Some file killed its worker, and with it every chunk under way. One worker goes
             # through the first of them again, so that only the culprit has no answer.
             if size > 1:
@@ -299,8 +341,22 @@ def _in_processes(
             done += 1
 
 
+def _scans(pool: ProcessPoolExecutor, scan: Scan, files: Sequence[str]) -> Iterator[Scanned]:
+    """Yield what the bytes of every file tell; where a worker dies, all that is left is a hit."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    size = 4 * _CHUNK
+    done = 0
+    try:
+        for answers in pool.map(scan, [files[n : n + size] for n in range(0, len(files), size)]):
+            yield from answers
+            done += len(answers)
+    except BrokenProcessPool:
+        yield from (Scanned(mentions=True) for _ in files[done:])
+
+
 @contextmanager
-def _pool(processes: int, one: _Migrate) -> Iterator[ProcessPoolExecutor]:
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
@@ -312,7 +368,7 @@ def _pool(processes: int, one: _Migrate) -> Iterator[ProcessPoolExecutor]:
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
-        with ProcessPoolExecutor(processes, context, initializer=_start, initargs=(one,)) as pool:
+        with ProcessPoolExecutor(processes, context, initializer=_start) as pool:
             yield pool
     finally:
         if before is None:
@@ -321,17 +377,18 @@ def _pool(processes: int, one: _Migrate) -> Iterator[ProcessPoolExecutor]:
             os.environ["PYTHONSAFEPATH"] = before
 
 
-_one: _Migrate
-
-
-def _start(one: _Migrate) -> None:
-    """Take what every chunk needs once, rather than with every chunk."""
-    global _one
-    _one = one
-    # The interrupt is the parent's to handle; a worker ends its file, and so its write.
+def _start() -> None:
+    # The interrupt is the parent's to handle; a worker ends its file.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
 
 
-def _answers(paths: Sequence[str]) -> list[FileMigration]:
-    return [_one(path) for path in paths]
+@lru_cache(1)
+def _loaded(one: bytes) -> _Migrate:
+    """Take what every chunk needs once: with it comes what the project has read already."""
+    loaded: _Migrate = pickle.loads(one)
+    return loaded
+
+
+def _answers(one: bytes, paths: Sequence[str]) -> list[FileMigration]:
+    return list(map(_loaded(one), paths))

@@ -25,6 +25,9 @@ def removals(
 ) -> list[Edit]:
     """Return the edits that take out torch imports which the rewrite left unused.
 
+    What another module of the project imports from here stays. A name of torch's that comes from
+    the project's own module goes where its statement keeps another.
+
     Parameters
     ----------
     names : Names
@@ -58,7 +61,8 @@ def removals(
         assert isinstance(statement, (ast.Import, ast.ImportFrom))
         if any(id(alias) not in aliases for alias in statement.names):
             made.extend(_without_aliases(names, statement, aliases))
-        else:
+        elif not _is_own(names, statement):
+            # That a module of the project is imported may be what makes the file work.
             whole.append(statement)
             made.append(_with_blank_lines(names, statement, whole))
     return made
@@ -82,10 +86,18 @@ def _is_removable(names: Names, binding: Binding, name: str) -> bool:
     statement, alias = binding.statement, binding.alias
     if binding.kind != "import" or statement is None or alias is None:
         return False
-    if binding.path.partition(".")[0] != "torch":
+    if not _is_torch(binding.path) and not (
+        _is_own(names, statement) and all(map(_is_torch, names.lookup(name, names.module)))
+    ):
         return False
     if alias.asname is not None and alias.asname == alias.name:
         return False  # `from torch import nn as nn` is the explicit form of a re-export
+    if (
+        names.project is not None
+        and any(each is binding for each in names.module.bindings.get(name, ()))
+        and names.project.is_imported(names.path, name)
+    ):
+        return False  # another module takes it from here
     place = names.place_at(names.start(statement))
     if any(isinstance(node, (ast.Try, ast.TryStar, ast.With)) for node in place.path):
         return False  # a guarded import asks whether torch is there; its handler is part of that
@@ -96,6 +108,19 @@ def _is_removable(names: Names, binding: Binding, name: str) -> bool:
     if any(re.search(r"#.*\bnoqa\b", line, re.IGNORECASE) for line in (first_line, alias_line)):
         return False
     return name not in exported(names)
+
+
+def _is_torch(path: str) -> bool:
+    return path.partition(".")[0] == "torch"
+
+
+def _is_own(names: Names, statement: ast.stmt) -> bool:
+    """Tell whether a statement imports names from a module of the project."""
+    if names.project is None or not isinstance(statement, ast.ImportFrom):
+        return False
+    bound = (each for every in names.module.bindings.values() for each in every)
+    base = next((each.imported_from for each in bound if each.statement is statement), None)
+    return base is not None and names.project.is_module(base, names.path)
 
 
 def exported(names: Names) -> frozenset[str]:

@@ -10,6 +10,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Protocol
 
 from migrate.places import Place, descend, occurrences
 from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside
@@ -28,6 +29,37 @@ Meanings = frozenset[str]
 _MODULE_GETTERS = frozenset({"importlib.import_module", "pytest.importorskip", "__import__"})
 
 
+class Elsewhere(Protocol):
+    """The other files of the project, as `migrate.project.Project` knows them."""
+
+    def member(self, module: str, name: str, near: str) -> Meanings:
+        """Return everything that `name` of a module can mean, as the file `near` sees it."""
+
+    def star(self, module: str, name: str, near: str) -> Meanings | None:
+        """Return what a star import binds `name` to; None where that is not known."""
+
+    def is_module(self, path: str, near: str) -> bool:
+        """Tell whether a dotted path is a module of the project."""
+
+    def is_known(self, path: str, near: str) -> bool:
+        """Tell whether a dotted path is a module of the project, or bound in one."""
+
+    def definitions(self, module: str, name: str, near: str) -> Iterator[tuple[Names, Binding]]:
+        """Yield what binds `name` of a module in the end, with the names of the file it is in."""
+
+    def names(self, module: str, near: str = "") -> Names | None:
+        """Return the names of a module, or None where there is none that can be parsed."""
+
+    def importers(self, module: str) -> tuple[str, ...]:
+        """Return the files of the run that import a module, or a name from it, sorted."""
+
+    def is_imported(self, path: str, name: str) -> bool:
+        """Tell whether another file of the run reads `name` from the module in the file `path`."""
+
+    def words_of(self, path: str) -> tuple[str, ...]:
+        """Return the words under which modules that a file imports export a covered API."""
+
+
 class Names:
     """The names of one parsed file.
 
@@ -39,13 +71,22 @@ class Names:
     package : str
         The dotted package that the file is in, against which relative imports are read; empty
         where unknown, and then a relative import is a path that begins with a dot.
+    project : Elsewhere, optional
+        What its imports of the project's own modules mean; without one, they are dotted paths.
+    path : str
+        The file, as the project is to find what is near it.
     """
 
-    def __init__(self, tree: ast.Module, text: str, lines: LineIndex, package: str = "") -> None:
+    def __init__(
+        self, tree: ast.Module, text: str, lines: LineIndex, package: str = "",
+        project: Elsewhere | None = None, path: str = "",
+    ) -> None:  # fmt: skip
         self.tree = tree
         self.text = text
         self.lines = lines
         self.package = package
+        self.project = project
+        self.path = path
         self._scopes: dict[int, Scope] = {}
         self._resolving: set[int] = set()
         self._nonlocal: set[str] = set()
@@ -153,10 +194,8 @@ class Names:
         if isinstance(expression, ast.Name):
             return self.lookup(expression.id, scope)
         if isinstance(expression, ast.Attribute):
-            return frozenset(
-                meaning if meaning.startswith("<") else f"{meaning}.{expression.attr}"
-                for meaning in self.resolve(expression.value, scope)
-            )
+            holders = self.resolve(expression.value, scope)
+            return frozenset().union(*(self._attribute(h, expression.attr) for h in holders))
         if isinstance(expression, ast.Constant) and expression.value is None:
             return frozenset({NONE})
         if isinstance(expression, ast.IfExp):
@@ -168,6 +207,13 @@ class Names:
         if isinstance(expression, ast.Call):
             return self._resolve_call(expression, scope)
         return frozenset({UNKNOWN})
+
+    def _attribute(self, holder: str, name: str) -> Meanings:
+        if holder.startswith("<"):
+            return frozenset({holder})
+        if self.project is not None and self.project.is_module(holder, self.path):
+            return self.project.member(holder, name, self.path)
+        return frozenset({f"{holder}.{name}"})
 
     def _resolve_call(self, call: ast.Call, scope: Scope) -> Meanings:
         if isinstance(call.func, ast.Name) and call.func.id == "getattr":
@@ -214,6 +260,35 @@ class Names:
         """Tell whether some function of the file assigns `name` through `nonlocal`."""
         return name in self._nonlocal
 
+    def knows(self, meaning: str) -> bool:
+        """Tell whether a dotted path is a module of the project, or bound in one."""
+        return self.project is not None and self.project.is_known(meaning, self.path)
+
+    def is_assigned(self, expression: ast.expr, scope: Scope) -> bool:
+        """Tell whether an assignment binds a name, here or in the module that it comes from."""
+        if isinstance(expression, ast.Name):
+            found = self.bindings_of(expression.id, scope)
+            bindings = found[0] if found is not None else []
+            if any(binding.is_assignment for binding in bindings):
+                return True
+            imported = [
+                (b.imported_from, b.alias.name)
+                for b in bindings
+                if b.imported_from is not None and b.alias is not None
+            ]
+            last = max((b.line for b in bindings), default=0)
+            if found is None or found[1] is self.module:
+                imported += [(m, expression.id) for line, m in self.module.stars if line > last]
+        elif isinstance(expression, ast.Attribute) and self.project is not None:
+            imported = [(m, expression.attr) for m in self.resolve(expression.value, scope)]
+        else:
+            return False
+        return self.project is not None and any(
+            binding.is_assignment
+            for module, name in imported
+            for _, binding in self.project.definitions(module, name, self.path)
+        )
+
     def lookup(self, name: str, scope: Scope) -> Meanings:
         """Return everything that `name` can mean in `scope`."""
         found = self.bindings_of(name, scope)
@@ -235,7 +310,10 @@ class Names:
 
     def _meaning_of(self, binding: Binding, scope: Scope) -> Meanings:
         if binding.kind == "import":
-            return frozenset({binding.path})
+            base = binding.imported_from
+            if self.project is None or base is None or binding.alias is None:
+                return frozenset({binding.path})
+            return self.project.member(base, binding.alias.name, self.path)
         if binding.kind == "own":
             return frozenset({OWN})
         if binding.value is None or id(binding) in self._resolving:
@@ -252,6 +330,11 @@ class Names:
         for line, module in self.module.stars:
             if line <= after:
                 continue
+            if self.project is not None:
+                brought = self.project.star(module, name, self.path)
+                if brought is not None:
+                    meanings |= brought
+                    continue
             root = module.partition(".")[0]
             if module in _TORCH_STARS:
                 if name in _TORCH_STARS[module]:

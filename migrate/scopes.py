@@ -42,6 +42,20 @@ class Binding:
     statement: ast.stmt | None = None
     alias: ast.alias | None = None
 
+    @property
+    def is_assignment(self) -> bool:
+        """Whether a value other than None is assigned."""
+        none = isinstance(self.value, ast.Constant) and self.value.value is None
+        return self.kind == "value" and not none
+
+    @property
+    def imported_from(self) -> str | None:
+        """The module of `from module import name`, with leading dots where they were not read."""
+        if not isinstance(self.statement, ast.ImportFrom) or self.alias is None:
+            return None
+        base = self.path.removesuffix(self.alias.name)
+        return base[:-1] if base.strip(".") else base
+
 
 @dataclass(slots=True, eq=False)
 class Scope:

@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrate.counterparts import Counterpart, counterparts
-from migrate.discover import discover, package_of
+from migrate.discover import discover
 from migrate.errors import MigrateError
 from migrate.model import Evidence, FileResult, Finding, Status
 from migrate.pipeline import migrate_bytes, migrate_file
+from migrate.project import Project
 from migrate.prove import prove
 from migrate.prove.detail import Detail, detail
 from migrate.resolve import Names
 from migrate.revisions import before_of
 from migrate.ruleset import RuleSet, default_rules, load
 from migrate.source import LineIndex, decode, parse, read
+from migrate.survey import survey
 
 if TYPE_CHECKING:
     from migrate.prove.frameworks import Frameworks, Measured
@@ -120,18 +122,19 @@ def verify(
     found = discover(paths, exclude=exclude)
     failed = [FileResult(problem.display, error=problem.message) for problem in found.problems]
     files = [VerifiedFile(result) for result in failed]
+    project = survey([file.display for file in found.files], rules)[1]
     without_before = 0
     with ExitStack() as stack:
         before = None if against is None else before_of(against, paths, stack)
         for number, file in enumerate(found.files):
             progress("files", number, len(found.files))
             if before is None:
-                files.append(_as_applied(file.display, rules))
+                files.append(_as_applied(file.display, rules, project))
                 continue
             data = before(file.display)
             without_before += data is None
             empty = VerifiedFile(FileResult(file.display))
-            files.append(empty if data is None else _as_it_is(file.display, data, rules))
+            files.append(empty if data is None else _as_it_is(file.display, data, rules, project))
     files.sort(key=lambda file: file.result.path)
     frameworks = None
     if limit is not None:
@@ -141,8 +144,8 @@ def verify(
     return Verification(tuple(files), against, without_before, frameworks, seconds)
 
 
-def _as_applied(path: str, rules: RuleSet) -> VerifiedFile:
-    result = migrate_file(path, rules=rules, left=False)
+def _as_applied(path: str, rules: RuleSet, project: Project) -> VerifiedFile:
+    result = migrate_file(path, rules=rules, left=False, project=project)
     sites = []
     for finding in result.findings:
         details = tuple(map(detail, finding.pairs))
@@ -153,9 +156,10 @@ def _as_applied(path: str, rules: RuleSet) -> VerifiedFile:
     return VerifiedFile(result, tuple(sites))
 
 
-def _as_it_is(path: str, data: bytes, rules: RuleSet) -> VerifiedFile:
+def _as_it_is(path: str, data: bytes, rules: RuleSet, project: Project) -> VerifiedFile:
+    # The other files are read as they are now: what they hand on is what a migration keeps.
     # Whether the labels were cast is for the text now to tell.
-    old = migrate_bytes(data, path=path, rules=rules, left=False, labels="cast")
+    old = migrate_bytes(data, path=path, rules=rules, left=False, labels="cast", project=project)
     if old.error is not None:
         what = f"before, {old.error}"
         return VerifiedFile(FileResult(path, error=what, traceback=old.traceback))
@@ -163,7 +167,7 @@ def _as_it_is(path: str, data: bytes, rules: RuleSet) -> VerifiedFile:
         return VerifiedFile(FileResult(path))
     try:
         text = decode(read(path)).text
-        before, now = (_names(each, path) for each in (old.before, text))
+        before, now = (_names(each, path, project) for each in (old.before, text))
     except MigrateError as error:
         where = "" if error.line is None else f"line {error.line}: "
         return VerifiedFile(FileResult(path, error=f"{where}{error}"))
@@ -178,8 +182,9 @@ def _as_it_is(path: str, data: bytes, rules: RuleSet) -> VerifiedFile:
     return VerifiedFile(FileResult(path, old.before, text, findings), tuple(sites))
 
 
-def _names(text: str, path: str) -> Names:
-    return Names(parse(text, path), text, LineIndex(text), package_of(path))
+def _names(text: str, path: str, project: Project) -> Names:
+    tree = parse(text, path)
+    return Names(tree, text, LineIndex(text), project.package_of(path), project, path)
 
 
 def _is_elsewhere(found: Counterpart) -> bool:

@@ -99,9 +99,10 @@ def check(rule: Rule, before: Parsed, after: Parsed) -> None:
     """
     sources = {path.rpartition(".")[2] for path in (rule.source, *rule.aliases)}
     old, new = _last_name(before.made), _last_name(after.made)
-    # A bare name may be anyone's alias; which one it is, is for the resolver to know.
-    alias = isinstance(before.made.func, ast.Name) and old not in sources
-    if old not in sources and not alias:
+    # A name, and one of a module of the project, may be anyone's alias; which one it is, is for the
+    # resolver to know.
+    alias = old not in sources
+    if alias and _is_in_torch(before.made.func):
         raise Unprovable(f"before calls {old}, which is not {rule.source}")
     # `from torch.nn import NLLLoss as Loss` may have become the import of another Loss.
     kept = alias and isinstance(after.made.func, ast.Name) and new == old
@@ -154,3 +155,11 @@ def _call(text: str) -> ast.Call:
     if not isinstance(node, ast.Call):
         raise Unprovable(f"{text!r} is not a call")
     return node
+
+
+def _is_in_torch(function: ast.expr) -> bool:
+    """Tell whether a dotted name is one of torch's by its text, as `nn.Linear` is."""
+    return isinstance(function, ast.Attribute) and any(
+        getattr(node, "id", getattr(node, "attr", None)) in ("torch", "nn", "F", "functional")
+        for node in ast.walk(function.value)
+    )

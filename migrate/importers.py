@@ -1,0 +1,155 @@
+"""Who imports a module: an index of the import statements of many files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from migrate.errors import MigrateError
+from migrate.layout import Layout
+from migrate.reach import Imported, Raw, imported, statement
+from migrate.source import read
+
+
+@dataclass(frozen=True, slots=True)
+class Importers:
+    """The import statements of the files of a run, by a name that stands in them.
+
+    Attributes
+    ----------
+    by_name : mapping of str to tuple of (str, Imported)
+        By the last component of each module that a statement may import, the file and the
+        statement.
+    """
+
+    by_name: Mapping[str, tuple[tuple[str, Imported], ...]]
+
+    @classmethod
+    def of(
+        cls, statements: Mapping[str, tuple[Raw, ...]], modules: Iterable[str] | None = None
+    ) -> Importers:
+        """Return the index of what files import.
+
+        Parameters
+        ----------
+        statements : mapping of str to tuple of Raw
+            By path.
+        modules : iterable of str, optional
+            The files of the modules that will be asked about; all if not given.
+        """
+        asked, holders = None, None
+        if modules is not None:
+            paths = [os.path.abspath(module) for module in modules]  # noqa: PTH100
+            asked = {last_component(path) for path in paths}
+            # `from package import module` is looked at where the package can be that of one.
+            holders = {last_component(_package_of(path)) for path in paths}
+        found: dict[str, list[tuple[str, Imported]]] = {}
+        plausible = None if asked is None or holders is None else _encoded(asked | holders)
+        for path, imports in statements.items():
+            for raw in imports:
+                last = raw[0].rpartition(b".")[2].strip()
+                if last and plausible is not None and last not in plausible:
+                    continue  # nearly all
+                for name in _names(raw, path, holders):
+                    if asked is None or name in asked:
+                        found.setdefault(name, []).append((path, statement(raw)))
+        return cls({name: tuple(dict.fromkeys(every)) for name, every in found.items()})
+
+    @classmethod
+    def of_files(cls, files: Iterable[str], layout: Layout) -> Importers:
+        """Return the index of some files, each of which is read."""
+        files = tuple(files)
+        roots = layout.roots(files)
+        return cls.of({file: tuple(imported(_read(file), roots)) for file in files})
+
+    def within(self, files: Collection[str]) -> Importers:
+        """Return the index without the statements of other files than `files`."""
+        kept = {n: tuple(e for e in every if e[0] in files) for n, every in self.by_name.items()}
+        return Importers(kept)
+
+    def importers(self, path: str, layout: Layout) -> tuple[str, ...]:
+        """Return the files that import the module in the file `path`, or names from it, sorted."""
+        found: dict[str, None] = {}
+        for importer, taking, is_from in self.statements(path, layout):
+            found[importer] = None
+            if os.path.basename(importer) == "__init__.py":  # noqa: PTH119
+                handed = {own for _, own in taking.names} if is_from else set()
+                stars = taking.has_star
+                for further, again, takes in self.statements(importer, layout):
+                    taken = {name for name, _ in again.names}
+                    if not takes or again.has_star or stars or taken & handed:
+                        found[further] = None
+        return tuple(sorted(found))
+
+    def statements(self, path: str, layout: Layout) -> Iterator[tuple[str, Imported, bool]]:
+        """Yield the statements that import a module, each with its file.
+
+        And whether it is names from the module that are imported, rather than the module itself.
+        """
+        target = os.path.abspath(path)  # noqa: PTH100
+        for importer, each in self.by_name.get(last_component(target), ()):
+            if os.path.abspath(importer) == target:  # noqa: PTH100
+                continue
+            if each.module and layout.locate(each.module, importer) == target:
+                yield importer, each, True
+            elif any(layout.locate(module, importer) == target for module in each.modules):
+                yield importer, each, False
+
+    def reads(self, path: str, name: str, layout: Layout) -> bool:
+        """Tell whether a file imports `name` from the module in the file `path`, or may read it."""
+        attribute = re.compile(rb"(\w+)\s*\.\s*%b\b" % re.escape(name.encode()))
+        for importer, taking, is_from in self.statements(path, layout):
+            if not is_from:
+                found = attribute.findall(_read(importer))
+                if any(owner not in _TORCH_OWN for owner in found):
+                    return True
+            elif any(taken in (name, "*") for taken, _ in taking.names):
+                return True
+        return False
+
+
+#: Whose attributes a name of torch is everywhere: `torch.nn`, `nn.functional`.
+_TORCH_OWN = frozenset({b"torch", b"nn"})
+
+
+def last_component(path: str) -> str:
+    """Return the last component of the dotted name of a file."""
+    folder, _, file = path.rpartition("/")
+    return folder.rpartition("/")[2] if file == "__init__.py" else file.partition(".")[0]
+
+
+def _encoded(names: Iterable[str]) -> frozenset[bytes]:
+    return frozenset(map(os.fsencode, names))
+
+
+def _package_of(path: str) -> str:
+    folder, _, file = path.rpartition("/")
+    return f"{folder.rpartition('/')[0] if file == '__init__.py' else folder}/__init__.py"
+
+
+def _names(raw: Raw, path: str, holders: Collection[str] | None) -> Iterator[str]:
+    """Yield the last components of what a statement may import; submodules where asked for."""
+    base = raw[0]
+    if not base:
+        for module, _ in statement(raw).names:
+            yield from module.split(".")
+        return
+    last = base.rpartition(b".")[2].decode("utf-8", "replace").strip()
+    if not last:
+        folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+        for _ in range(base.count(b".") - 1):
+            folder = os.path.dirname(folder)  # noqa: PTH120
+        last = os.path.basename(folder)  # noqa: PTH119
+    yield last
+    if holders is None or last in holders:
+        for name, _ in statement(raw).names:
+            yield name
+
+
+def _read(path: str) -> bytes:
+    try:
+        return read(path)
+    except MigrateError:
+        return b""

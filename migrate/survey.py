@@ -1,0 +1,229 @@
+"""One pass over the bytes of a run: which files to look into, and who imports what.
+
+A file that uses a covered API under another name, which a module of the project exports, holds no
+covered word: it is found from there, by who imports that module.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from migrate.errors import MigrateError
+from migrate.importers import Importers
+from migrate.prefilter import Prefilter
+from migrate.prefilter import compile as prefilter_of
+from migrate.project import FEW, Project
+from migrate.reach import Raw, imported, statement
+from migrate.source import read
+
+if TYPE_CHECKING:
+    from migrate.ruleset import RuleSet
+    from migrate.scopes import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What the bytes of one file tell.
+
+    Attributes
+    ----------
+    mentions : bool
+        Whether it holds a covered word, or could not be read, which is for reading to report.
+    renames : bool
+        Whether it may give a covered API another name.
+    imports : tuple of Raw
+        What it may import of the project.
+    """
+
+    mentions: bool = False
+    renames: bool = False
+    imports: tuple[Raw, ...] = ()
+
+
+Scan: TypeAlias = Callable[[Sequence[str]], list[Scanned]]
+Scans: TypeAlias = Callable[[Scan, Sequence[str]], Iterable[Scanned]]
+
+
+def survey(
+    files: Sequence[str], rules: RuleSet, scans: Scans | None = None
+) -> tuple[list[str], Project]:
+    """Return the files that can hold a use of a covered API, in their order, and their project.
+
+    Parameters
+    ----------
+    files : sequence of str
+    rules : RuleSet
+    scans : callable, optional
+        Applies a scan to all files, piece by piece, and returns its answers in their order; in
+        this process if not given.
+    """
+    project = Project.of(files)
+    roots = project.layout.roots(files)
+    found = (scans or _at_once)(partial(scan, words=rules.words, roots=roots), files)
+    scanned = dict(zip(files, found, strict=True))
+    if len(files) <= FEW:
+        scanned |= _outside(scanned, project, rules)
+    hits = [file for file, each in scanned.items() if each.mentions]
+    statements = {file: each.imports for file, each in scanned.items() if each.imports}
+    renaming = [file for file, each in scanned.items() if each.renames]
+    words, asked = _words(renaming, statements, project, rules)
+    index = Importers.of(statements, modules=dict.fromkeys([*hits, *asked]))
+    mine = set(files)
+    if len(scanned) > len(mine):
+        index = index.within(mine)
+    chosen = [file for file in files if scanned[file].mentions or file in words]
+    return chosen, Project(files, index, {f: w for f, w in words.items() if f in mine})
+
+
+def _at_once(scan: Scan, files: Sequence[str]) -> Iterable[Scanned]:
+    return scan(files)
+
+
+def scan(
+    files: Sequence[str], *, words: tuple[str, ...], roots: frozenset[bytes] | None
+) -> list[Scanned]:
+    """Read files and tell what their bytes tell; one that cannot be read counts as a hit."""
+    return [_scanned(file, words, roots) for file in files]
+
+
+def _scanned(file: str, words: tuple[str, ...], roots: frozenset[bytes] | None) -> Scanned:
+    try:
+        data = read(file)
+    except MigrateError:
+        return Scanned(mentions=True)
+    words_of = prefilter(words)
+    mentions = words_of(data)
+    renames = mentions and _renames(data, words_of)
+    return Scanned(mentions, renames, imported(data, roots))
+
+
+@cache
+def prefilter(words: tuple[str, ...]) -> Prefilter:
+    """Return the byte scan for some words."""
+    return prefilter_of(words)
+
+
+_BEHIND = re.compile(rb"(\w*)(?:[ \t\f]|\\\r?\n)*(as\b|\()?")
+
+
+def _renames(data: bytes, words: Prefilter) -> bool:
+    """Tell whether a line may give a covered API another name: `as X`, `X = it`, or in brackets."""
+    for core in words.cores:
+        at = data.find(core)
+        while at >= 0:
+            found = _BEHIND.match(data, at)
+            before = data[data.rfind(b"\n", 0, at) + 1 : at]
+            if found is not None and found.group(1) in words.words:
+                behind = found.group(2)
+                another = behind == b"as" or (
+                    behind is None and (b"=" in before or _DOTTED.fullmatch(before) is not None)
+                )
+                if another and _is_outermost(data, at):
+                    return True
+            at = data.find(core, at + len(core))
+    return False
+
+
+def _is_outermost(data: bytes, at: int) -> bool:
+    """Tell whether a place is at the module's level, perhaps in an `if` or `try`."""
+    line = data.rfind(b"\n", 0, at)
+    while line >= 0 and (data[line + 1 : line + 2] in b" \t\r\n#)]}"):
+        line = data.rfind(b"\n", 0, line)
+    return not data.startswith((b"def ", b"class ", b"async "), line + 1)
+
+
+#: What stands on the line before a name that is all there is on it.
+_DOTTED = re.compile(rb"[ \t(\[]*(?:\w+\.)+")
+
+
+def _outside(
+    scanned: Mapping[str, Scanned], project: Project, rules: RuleSet
+) -> dict[str, Scanned]:
+    """Return what the modules tell that files of the run import and the run does not hold."""
+    known = {os.path.abspath(file) for file in scanned}  # noqa: PTH100
+    found: dict[str, Scanned] = {}
+    seen: set[tuple[str, str]] = set()
+    todo = list(scanned.items())
+    while todo:
+        file, each = todo.pop()
+        folder = os.path.dirname(file)  # noqa: PTH120
+        for raw in each.imports:
+            each_import = statement(raw)
+            for module in (each_import.module, *each_import.modules):
+                if not module or (folder, module) in seen:
+                    continue
+                seen.add((folder, module))
+                path = project.layout.locate(module, file)
+                if path is not None and path not in known and not path.endswith("/"):
+                    known.add(path)
+                    found[path] = _scanned(path, rules.words, None)
+                    todo.append((path, found[path]))
+    return found
+
+
+def _words(
+    renaming: Sequence[str], statements: Mapping[str, tuple[Raw, ...]], project: Project,
+    rules: RuleSet,
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:  # fmt: skip
+    """Return the words under which modules export a covered API, by the files that may use them.
+
+    From each module that gives an API another name, on to those that import it from there. And the
+    modules that have been looked into.
+    """
+    words: dict[str, set[str]] = {}
+    looked: dict[str, None] = {}
+    todo = sorted(renaming)
+    while todo:
+        exported = {
+            file: found
+            for file in todo
+            if (found := _exported(file, words.get(file, set()), project, rules))
+        }
+        looked |= dict.fromkeys(exported)
+        index = Importers.of(statements, modules=exported)
+        further: dict[str, None] = {}
+        for file, found in exported.items():
+            for importer, taking, is_from in index.statements(file, project.layout):
+                taken = found
+                if is_from and not taking.has_star:
+                    taken = found & {name for name, _ in taking.names}
+                if not taken <= words.get(importer, set()):
+                    words.setdefault(importer, set()).update(taken)
+                    further[importer] = None
+        todo = sorted(further)
+    return {file: tuple(sorted(each)) for file, each in words.items()}, list(looked)
+
+
+def _exported(file: str, words: set[str], project: Project, rules: RuleSet) -> set[str]:
+    """Return the names, other than covered words, by which a module hands a covered API on."""
+    names = project.names_in(os.path.abspath(file))  # noqa: PTH100
+    if names is None:
+        return set()
+    known = words.union(rules.words)
+    plausible = {
+        name
+        for name, bindings in names.module.bindings.items()
+        if any(_leads_to(binding, known) for binding in bindings)
+    }
+    if names.module.stars:
+        plausible |= words
+    return {
+        name
+        for name in sorted(plausible - set(rules.words))
+        if names.lookup(name, names.module) & rules.by_path.keys()
+    }
+
+
+def _leads_to(binding: Binding, words: set[str]) -> bool:
+    if binding.alias is not None:
+        return binding.alias.name in words
+    return binding.value is not None and any(
+        getattr(node, "id", getattr(node, "attr", None)) in words
+        for node in ast.walk(binding.value)
+    )
