@@ -7,6 +7,7 @@ import io
 import tokenize
 from dataclasses import dataclass
 
+from migrate.lines import line_start, next_line
 from migrate.model import Span
 from migrate.resolve import Names
 
@@ -27,15 +28,33 @@ class Layout:
         The offsets of the commas behind the arguments; one more than needed where one trails.
     comments : tuple of int
         Where comments stand among them.
+    text : str
+        Of the file.
     """
 
     opening: int
     arguments: tuple[Span, ...]
     commas: tuple[int, ...]
     comments: tuple[int, ...]
+    text: str
 
     def without(self, index: int) -> Span | None:
         """Return the span to cut so that an argument goes, or None if a comment would go too."""
+        for span in (self._cut(index), self._lines(index)):
+            if span is not None and not any(span.start <= c < span.end for c in self.comments):
+                return span
+        return None
+
+    def _lines(self, index: int) -> Span | None:
+        """Return the lines of an argument that has them for itself, with its comma."""
+        span = self.arguments[index]
+        start = line_start(self.text, span.start)
+        behind = self.commas[index] + 1 if index < len(self.commas) else span.end
+        end = next_line(self.text, behind)
+        alone = not (self.text[start : span.start].strip() or self.text[behind:end].strip())
+        return Span(start, end) if alone else None
+
+    def _cut(self, index: int) -> Span:
         span = self.arguments[index]
         if index:
             span = Span(self.commas[index - 1], span.end)
@@ -43,7 +62,7 @@ class Layout:
             span = Span(span.start, self.arguments[1].start)
         elif self.commas:
             span = Span(span.start, self.commas[0] + 1)
-        return None if any(span.start <= c < span.end for c in self.comments) else span
+        return span
 
 
 def layout(names: Names, call: ast.Call) -> Layout | None:
@@ -84,4 +103,4 @@ def layout(names: Names, call: ast.Call) -> Layout | None:
     spans = tuple(Span(piece[0].start, piece[-1].end) for piece in pieces if piece)
     if len(spans) != len(call.args) + len(call.keywords):
         return None
-    return Layout(opening, spans, tuple(commas), tuple(comments))
+    return Layout(opening, spans, tuple(commas), tuple(comments), names.text)

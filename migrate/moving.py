@@ -128,7 +128,10 @@ class _Mover:
             assert isinstance(operand.node, ast.expr)
             of = self._dtypes_of(operand.node, set())
             if of is not None:
-                known[ast.unparse(operand.node)] = tuple(t for d in sorted(of) for t in tensors(d))
+                reading = node.rule.reading
+                known[ast.unparse(operand.node)] = tuple(
+                    tensor for dtype in sorted(of) for tensor in tensors(dtype, reading)
+                )
         return Claim(node.rule, node.receiver, call, known=known, dtypes=own)
 
     def _dtypes(self, node: Node) -> frozenset[str] | None:

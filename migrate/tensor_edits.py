@@ -89,7 +89,8 @@ def _forms(wish: Wish) -> Iterator[_Form]:
     """Yield the forms to try, the shortest first: what is not equal is not written."""
     rules = [wish.claim.rule, *([wish.claim.receiver] if wish.claim.receiver else [])]
     travels = [travel for rule in rules for travel in rule.travel.values()]
-    can_state = wish.dtype is not None and any(t.role == "dtype" and t.to for t in travels)
+    targets = [rule.target for rule in rules if rule.target is not None]
+    can_state = wish.dtype is not None and any("dtype" in t.defaults for t in targets)
     for stated in (False, True) if can_state else (False,):
         yield _Form(stated=stated)
         if any(travel.role == "size" for travel in travels):
@@ -136,7 +137,7 @@ def _drafts(wish: Wish, form: _Form) -> list[Draft]:
         return _filled(wish, claim.receiver, form)
     laid = _laid_out(wish.names, claim.before)
     arguments = _Arguments(wish, claim.before, rule, laid)
-    return [*_renamed(wish.names, claim.before, rule, laid), *arguments.drafts(form)]
+    return [*_renamed(wish, laid), *arguments.drafts(form)]
 
 
 def _laid_out(names: Names, call: ast.Call) -> Layout:
@@ -158,8 +159,9 @@ def _without_call(wish: Wish) -> Draft:
     return Draft(edit.span, ("",))
 
 
-def _renamed(names: Names, call: ast.Call, rule: TensorRule, laid: Layout) -> list[Draft]:
+def _renamed(wish: Wish, laid: Layout) -> list[Draft]:
     """Return the edits of what is called: a path, a method's name, or a method that wraps."""
+    names, call, rule = wish.names, wish.claim.before, wish.claim.rule
     assert rule.target is not None
     target = rule.target.path
     if not rule.is_method:
@@ -169,6 +171,8 @@ def _renamed(names: Names, call: ast.Call, rule: TensorRule, laid: Layout) -> li
     word = Span(end - len(call.func.attr), end)
     if target.startswith("mindspore.Tensor."):
         name = target.rpartition(".")[2]
+        if rule.reading == "to_long" and wish.dtype == "int32":
+            name = "int"  # of labels
         return [] if name == call.func.attr else [Draft(word, (name,))]
     inner = names.end(call.func.value)
     dot = names.text.rfind(".", inner, word.start)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from migrate.connected import Flow, LossCall, Node
 from migrate.places import Place
+from migrate.removal import exported
 from migrate.resolve import UNBOUND, Names
 
 if TYPE_CHECKING:
@@ -141,10 +142,12 @@ class _Follower:
         definitions = self.origins.definitions(place)
         values = [d.value for d in definitions if d.value is not None and d.index is None]
         self.flow.sources[id(node)] = values if len(values) == len(definitions) else []
-        if len(values) < len(definitions) and values:
-            self._mixed(place, values)
-            return
         bound = self.names.bindings_of(node.id, self.names.scope_of(place))
+        if len(values) < len(definitions):
+            # `x += 1` and a loop tell nothing of what `x` was before.
+            known = [b.value for b in bound[0] if b.value is not None] if bound is not None else []
+            self._mixed(place, known)
+            return
         if values and bound is not None and bound[1] is not self.names.scope_of(place):
             self._stay(place, f"`{node.id}` is read from another scope")
         for definition in definitions:
@@ -170,7 +173,14 @@ class _Follower:
         self._readers(definition, place, definition.value)
 
     def _readers(self, definition: Definition, place: Place, value: ast.expr) -> None:
+        name = definition.target.id if isinstance(definition.target, ast.Name) else ""
+        if self.names.scope_of(place) is self.names.module and name in exported(self.names):
+            self._stay(place, f"`{name}` is exported from this file")
         for read in self.origins.readers(definition, place):
+            if isinstance(read.node, ast.JoinedStr):
+                if not _is_shown(read.node, name):
+                    self._stay(read, f"`{name}` is formatted in an f-string")
+                continue
             if isinstance(read.node, ast.Name):
                 self.flow.uses.setdefault(id(value), []).append(("goes", read.node))
                 self.work.append(("value", read))
@@ -364,10 +374,24 @@ class _Follower:
                 uses.append(("reads" if made.rule.reading in _NUMBERS else "goes", call))
                 self.work.append(("value", place.up(2)))
                 return
+        elif attribute.attr == "device" and self._is_device_of(place):
+            uses.append(("shows", node))
+            self.work.append(("value", place.up(3)))
+            return
         elif attribute.attr in _COMMON and isinstance(attribute.ctx, ast.Load):
             uses.append(("shows", node))
             return
         self._stay(place, f"no rule for `.{attribute.attr}` of a tensor")
+
+    def _is_device_of(self, place: Place) -> bool:
+        """Tell whether `x.device` is where another tensor is made, which needs none any more."""
+        keyword, call = place.parent(2), place.up(3)
+        return (
+            isinstance(keyword, ast.keyword)
+            and keyword.arg == "device"
+            and isinstance(call.node, ast.Call)
+            and self._node(call) is not None
+        )
 
     def _argument(self, place: Place) -> None:
         node, parent = place.node, place.parent()
@@ -393,6 +417,17 @@ class _Follower:
             and name.id in _READERS
             and self.names.lookup(name.id, self.names.scope_of(place)) == {UNBOUND}
         )
+
+
+def _is_shown(string: ast.JoinedStr, name: str) -> bool:
+    """Tell whether an f-string only prints a name, without a format: MindSpore's has none."""
+    for part in ast.walk(string):
+        if not isinstance(part, ast.FormattedValue):
+            continue
+        plain = isinstance(part.value, ast.Name) and part.format_spec is None
+        if not plain and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(part)):
+            return False
+    return True
 
 
 #: Methods that give numbers of Python's or an array: no tensor any more.

@@ -15,7 +15,7 @@ import numpy as np
 
 from migrate.model import Evidence
 from migrate.prove.reading import Failed
-from migrate.prove.tensors import READINGS, Array, Drawn, Dtype, Made, dtype_of, shape_of
+from migrate.prove.tensors import READINGS, Array, Drawn, Dtype, Made, Unread, dtype_of, shape_of
 from migrate.prove.tolerance import TOLERANCE, mismatch, ulp_error
 from migrate.tensor_rules import Signature, TensorRule
 
@@ -53,11 +53,18 @@ DOMAINS: Mapping[str, tuple[object, ...]] = {
 }
 
 
-def tensors(dtype: str) -> tuple[Array, ...]:
-    """Return tensors of one dtype, of every rank that a loss takes, and of none."""
+#: Readings of which the operand has a dimension at least, as the logits of a loss have.
+_OF_VECTORS = frozenset(
+    {"log_softmax", "log_softmax_method", "log_softmax_module", "softmax", "softmax_method", "sum"}
+)
+
+
+def tensors(dtype: str, reading: str = "") -> tuple[Array, ...]:
+    """Return tensors of one dtype, of every rank that a reading is asked about."""
+    shapes: tuple[tuple[int, ...], ...] = ((3,), (4, 3), (2, 3, 2), (2, 3, 2, 2))
     return tuple(
         (np.sin(1 + np.arange(np.prod(shape, dtype=int))) * 2).astype(dtype).reshape(shape)
-        for shape in ((), (3,), (4, 3), (2, 3, 2), (2, 3, 2, 2))
+        for shape in (shapes if reading in _OF_VECTORS else ((), *shapes))
     )
 
 
@@ -187,9 +194,10 @@ class _Side:
             # An element of a list may be a number of NumPy's.
             domain = (*domain, np.float64(1.5))
         if role == "tensor" and not known:
-            logits = self.claim.rule.reading.startswith("log_softmax")
+            reading = self.claim.rule.reading
+            logits = reading.startswith("log_softmax")
             dtypes_ = _UNKNOWN_LOGITS if logits else UNKNOWN
-            domain = tuple(each for dtype in dtypes_ for each in tensors(dtype))
+            domain = tuple(each for dtype in dtypes_ for each in tensors(dtype, reading))
         if any(isinstance(node, ast.Starred) for node in ast.walk(value)):
             raise Failed("LookupError", f"`{text}` is unpacked")
         self.domains.setdefault(text, domain)
@@ -221,7 +229,7 @@ def outcomes(claim: Claim) -> Iterator[tuple[Made, Made | Failed | None]]:
 
     Raises
     ------
-    Failed
+    Failed, Unread
         If a side cannot be read.
     """
     rule = claim.rule
@@ -236,6 +244,8 @@ def outcomes(claim: Claim) -> Iterator[tuple[Made, Made | Failed | None]]:
     source = _ready(side, bound, rule.source, roles)
     target = None if claim.after is None else _target(claim, side, bound)
     read_source, read_target = READINGS[rule.reading]
+    if rule.reading == "to_long" and claim.converted.get("int64") == "int32":
+        read_target = READINGS["to_int"][1]  # `_target` sees that this is what is called
     count = 1
     for domain in domains.values():
         count *= len(domain)
@@ -296,9 +306,13 @@ def _target(claim: Claim, side: _Side, bound: Bound) -> Thunk:
         made = {OPERAND: ast.Name(OPERAND), **made}
     if rule.is_method and rule.target.path.startswith("mindspore.Tensor."):
         assert isinstance(after.func, ast.Attribute)
+        cast = rule.reading == "to_long" and claim.converted.get("int64") == "int32"
+        if after.func.attr != ("int" if cast else rule.target.path.rpartition(".")[2]):
+            raise Failed("LookupError", f"`.{after.func.attr}()` is called")
         made = {"self": after.func.value, **made}
     travels = [*(claim.receiver.travel.values() if claim.receiver else ()), *rule.travel.values()]
-    roles = {travel.to: travel.role for travel in travels if travel.to is not None}
+    roles = {"dtype": "dtype"}
+    roles |= {travel.to: travel.role for travel in travels if travel.to is not None}
     return _ready(side, made, rule.target, roles)
 
 
@@ -322,6 +336,8 @@ def prove(claim: Claim) -> Evidence | str:
             cases, error = cases + 1, max(error, found)
     except Failed as failure:
         return failure.message
+    except Unread as unread:
+        return str(unread)
     return Evidence(cases, error) if cases else "torch gives no tensor here"
 
 
@@ -352,5 +368,5 @@ def dtypes(claim: Claim) -> frozenset[str]:
     """Return the dtypes that torch gives the tensor of a call; none where it cannot be read."""
     try:
         return frozenset(dtype_of(made) for made, _ in outcomes(claim))
-    except Failed:
+    except (Failed, Unread):
         return frozenset()

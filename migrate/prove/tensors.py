@@ -22,6 +22,10 @@ Array = NDArray[Any]
 Arguments = Mapping[str, Any]
 
 
+class Unread(Exception):
+    """The framework takes the call, but what it gives is not known; the argument says of what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dtype:
     """A dtype of either framework, by its name in NumPy."""
@@ -76,7 +80,7 @@ def _array_of(data: object) -> Array:
     except (ValueError, OverflowError) as error:  # such as rows of different lengths
         raise Failed("ValueError", str(error)) from error
     if made.dtype.kind not in "biuf":
-        raise Failed("TypeError", f"{data!r} holds no numbers")
+        raise Unread(f"{data!r} holds no numbers")
     return made
 
 
@@ -111,12 +115,12 @@ def torch_typed(dtype: str) -> Callable[[Arguments], Array]:
     def read(given: Arguments) -> Array:
         data = given["data"]
         if not isinstance(data, (list, tuple, np.ndarray)):
-            raise Failed("TypeError", "a tensor of that size would have no values yet")
+            raise Unread("a tensor of that size has no values yet")
         values = _array_of(data)
         if isinstance(data, np.ndarray) and values.dtype.name != dtype:
-            raise Failed("TypeError", f"an array of {values.dtype.name} is not taken for {dtype}")
+            raise Unread(f"an array of {values.dtype.name} is taken for {dtype}")
         if dtype == "int64" and values.dtype.kind == "f":
-            raise Failed("TypeError", "a float is not taken for an integer")
+            raise Unread("a float is taken for an integer")
         return _cast(values, dtype)
 
     return read
@@ -143,7 +147,7 @@ def _shape(size: object) -> tuple[int, ...]:
         return _shape(size[0])
     extents = (size,) if isinstance(size, int) else size
     if not isinstance(extents, (tuple, list)) or not all(type(each) is int for each in extents):
-        raise Failed("TypeError", f"{size!r} is not a size")
+        raise Unread(f"{size!r} is not a size")
     if any(each < 0 for each in extents):
         raise Failed("RuntimeError", f"{size!r} has a negative extent")
     return tuple(extents)
@@ -168,7 +172,7 @@ def mindspore_filled(value: float, size: str) -> Callable[[Arguments], Array]:
 
 def _number(value: object) -> bool | int | float:
     if not isinstance(value, (bool, int, float)):
-        raise Failed("TypeError", f"{value!r} is not a number")
+        raise Unread(f"{value!r} is not a number")
     return value
 
 
@@ -194,13 +198,13 @@ def arange(given: Arguments) -> Array:
     """`arange`, on both sides."""
     start, end, step = (_number(given[name]) for name in ("start", "end", "step"))
     if any(isinstance(value, bool) for value in (start, end, step)):
-        raise Failed("TypeError", "a bool is not a number to count by")
+        raise Unread("a bool is counted by")
     if not step or (end - start) * step < 0:
         raise Failed("RuntimeError", "the step does not lead to the end")
     whole = all(isinstance(value, int) for value in (start, end, step))
     dtype = _dtype(given, "int64" if whole else "float32")
     if not whole and np.dtype(dtype).kind == "i":
-        raise Failed("RuntimeError", "a step that is cut to an integer counts otherwise")
+        raise Unread("a step that is cut to an integer counts otherwise")
     count = math.ceil((end - start) / step)
     return _cast(start + np.arange(count) * step, dtype)
 
@@ -219,7 +223,9 @@ def drawn(distribution: str) -> Callable[[Arguments], Drawn]:
 
 def _integers(given: Arguments) -> Drawn:
     low, high = _number(given["low"]), _number(given["high"])
-    if not low < high or type(low) is not int or type(high) is not int:
+    if type(low) is not int or type(high) is not int:
+        raise Unread(f"{low!r} or {high!r} is cut to an integer")
+    if not low < high:
         raise Failed("RuntimeError", f"nothing lies from {low!r} to below {high!r}")
     return Drawn("integers", _shape(given["size"]), _dtype(given, "int64"), low, high)
 
@@ -242,14 +248,14 @@ def mindspore_randint(given: Arguments) -> Drawn:
 
 def unset(given: Arguments) -> Array:
     """`torch.empty`: nothing is known of its values."""
-    raise Failed("LookupError", f"the values of size {given['size']!r} are not set")
+    raise Unread(f"the values of size {given['size']!r} are not set")
 
 
 def torch_random_(given: Arguments) -> Drawn:
     """`torch.empty(size, dtype=…).random_(from, to)`; with one bound, it is the upper one."""
     dtype = _dtype(given, "float32")
     if np.dtype(dtype).kind != "i":
-        raise Failed("TypeError", f"whole numbers in {dtype} are not MindSpore's randint")
+        raise Unread(f"whole numbers in {dtype} are not MindSpore's randint")
     return _integers({**given, "low": given["from"], "high": given["to"]})
 
 
@@ -276,11 +282,13 @@ def along(
         x, dimension = given[operand], given[axis]
         if not isinstance(x, np.ndarray) or type(dimension) is not int:
             # torch guesses a dim of None, and warns of it.
-            raise Failed("TypeError", "the axis is not given")
+            raise Unread("the axis is not given")
         if given.get("dtype") is not None:
-            raise Failed("TypeError", "a dtype is given")
+            raise Unread("a dtype is given")
         if x.dtype == np.float64 and not wide:
             raise Failed("TypeError", "float64 would be computed as float32")
+        if not x.ndim:
+            raise Unread("torch takes a scalar for a vector of one")
         if x.dtype.kind != "f" or not -x.ndim <= dimension < x.ndim:
             raise Failed("IndexError", f"{x.ndim} dimensions of {x.dtype} have no axis {dimension}")
         return compute(x, dimension)
@@ -322,10 +330,12 @@ def summed(*axes: str) -> Callable[[Arguments], Array]:
     def read(given: Arguments) -> Array:
         x = given["self"]
         over = next((given[axis] for axis in axes if given[axis] is not None), None)
+        if over is not None and not x.ndim:
+            raise Unread("torch takes a scalar for a vector of one")
         if over is not None and not (type(over) is int and -x.ndim <= over < x.ndim):
             raise Failed("IndexError", f"{x.ndim} dimensions have no axis {over!r}")
         if x.dtype.kind != "f":
-            raise Failed("TypeError", "the sum of integers has another dtype in MindSpore")
+            raise Unread("the sum of integers has another dtype in MindSpore")
         return np.asarray(x.astype(np.float64).sum(axis=over).astype(x.dtype))
 
     return read
@@ -334,7 +344,7 @@ def summed(*axes: str) -> Callable[[Arguments], Array]:
 def _pair(value: object, least: int) -> tuple[int, int]:
     pair = (value, value) if type(value) is int else value
     if not isinstance(pair, tuple) or len(pair) != 2 or any(type(each) is not int for each in pair):
-        raise Failed("TypeError", f"{value!r} is not one number or two")
+        raise Unread(f"{value!r} is not one number or two")
     if min(pair) < least:
         raise Failed("RuntimeError", f"{value!r} is too small")
     return pair
@@ -358,7 +368,7 @@ def convolution(groups: str, bias: str) -> Callable[[Arguments], Drawn]:
         dilation = _pair(given["dilation"], 1)
         channels = (given["in_channels"], given["out_channels"], given[groups])
         if any(type(each) is not int or each < 1 for each in channels):
-            raise Failed("TypeError", f"{channels!r} are not numbers of channels")
+            raise Unread(f"{channels!r} are not numbers of channels")
         if channels[0] % channels[2] or channels[1] % channels[2]:
             raise Failed("ValueError", f"{channels[:2]} channels do not divide by {channels[2]}")
         height, width = (
