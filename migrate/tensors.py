@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from migrate.connected import Flow, LossCall, Node
+from migrate.holders import uses_of_name
 from migrate.places import Place
 from migrate.removal import exported
 from migrate.resolve import UNBOUND, Names
@@ -177,14 +178,15 @@ class _Follower:
         if self.names.scope_of(place) is self.names.module and name in exported(self.names):
             self._stay(place, f"`{name}` is exported from this file")
         for read in self.origins.readers(definition, place):
-            if isinstance(read.node, ast.JoinedStr):
-                if not _is_shown(read.node, name):
-                    self._stay(read, f"`{name}` is formatted in an f-string")
-                continue
             if isinstance(read.node, ast.Name):
                 self.flow.uses.setdefault(id(value), []).append(("goes", read.node))
                 self.work.append(("value", read))
             self.work.append(("use", read))
+        bound = self.names.bindings_of(name, self.names.scope_of(place))
+        for read, _ in uses_of_name(self.names, bound[1], name) if bound is not None else ():
+            # In an f-string, which assignment a name sees is not told.
+            if isinstance(read.node, ast.JoinedStr) and not _is_shown(read.node, name):
+                self._stay(read, f"`{name}` is formatted in an f-string")
 
     def _boundary(self, place: Place) -> None:
         """End where nothing more is known, unless that is torch's for certain."""
