@@ -105,6 +105,15 @@ _ALL = (
         "class Mine(nn.NLLLoss):\n    def forward(self, input, target): ...  ->  "
         "class Mine(mindspore.nn.NLLLoss):\n    def construct(self, logits, labels): ...",
     ),
+    Code(
+        "operand",
+        "A tensor that flows into or out of a loss moved with it",
+        "Every use of it in its scope is understood, and each call gives the same shape, dtype and "
+        "values under MindSpore.",
+        "",
+        "target = torch.tensor([1, 0, 4])  ->  "
+        "target = mindspore.tensor([1, 0, 4], dtype=mindspore.int32)",
+    ),
     # -- notes ----------------------------------------------------------------------------------
     Code(
         "keywords-kept",
@@ -338,6 +347,16 @@ _ALL = (
         "torch.jit compiles the function, and takes nothing of MindSpore's.",
         "take torch.jit off first",
         "@torch.jit.script\ndef loss(x, y): return F.cross_entropy(x, y)",
+    ),
+    Code(
+        "backward",
+        "A migrated loss is differentiated by .backward()",
+        "MindSpore's tensors have no such method: it differentiates functions, and gives the "
+        "gradients back instead of keeping them in the tensors.",
+        "compute the loss in a function, and differentiate it with mindspore.value_and_grad",
+        "loss = criterion(model(x), y)\nloss.backward()  ->  loss, grads = "
+        "mindspore.value_and_grad(lambda: criterion(model(x), y), None, "
+        "model.trainable_params())()",
     ),
     Code(
         "too-many-names",

@@ -66,7 +66,13 @@ def counterparts(
         What migrating the text of `before` finds.
     rules : RuleSet
     """
-    findings = [f for f in findings if f.status is not Status.NOTE]
+    every = [f for f in findings if f.status is not Status.NOTE]
+    moved = [f for f in every if f.code == "operand"]
+    # It is left to a person for as long as it stands there.
+    left = [f for f in every if f.code == "backward" and _stands(f, now)]
+    findings = [
+        _with_operands(f, moved, now) for f in every if f.code not in ("operand", "backward")
+    ]
     by_span = {_span(before, call): call for call in _calls(before.tree)}
     places = {id(f): by_span.get((f.line, f.column, f.end_line, f.end_column)) for f in findings}
     sites = [(call, f) for f in findings if (call := places[id(f)]) is not None]
@@ -114,7 +120,8 @@ def counterparts(
         return Counterpart(finding, node, (replace(pairs[0], after=written(finding)),))
 
     constructors = [f for f in findings if f.code not in _CALLED and by_finding.get(id(f))]
-    return [counterpart(finding) for finding in findings if is_said(finding)]
+    said = [counterpart(finding) for finding in findings if is_said(finding)]
+    return [*said, *map(Counterpart, left)]
 
 
 def _is_cast(call: ast.Call | None) -> bool:
@@ -124,6 +131,42 @@ def _is_cast(call: ast.Call | None) -> bool:
         isinstance(v, ast.Call) and isinstance(v.func, ast.Attribute) and v.func.attr == "astype"
         for v in values
     )
+
+
+def _stands(finding: Finding, now: Names) -> bool:
+    """Tell whether a `.backward()` is still there; the call it is chained on may be another."""
+    chained = ").backward("
+    return finding.before in now.text or (chained in finding.before and chained in now.text)
+
+
+def _with_operands(finding: Finding, moved: Iterable[Finding], now: Names) -> Finding:
+    """Return a finding whose call before has in it what its operands became."""
+    spelled = next(
+        (
+            n
+            for n, bound in now.module.bindings.items()
+            if any(b.path == "mindspore" for b in bound)
+        ),
+        "mindspore",
+    )
+    for each in moved:
+        within = (finding.line, finding.column) <= (each.line, each.column) and (
+            (each.end_line, each.end_column) <= (finding.end_line, finding.end_column)
+        )
+        if within and each.after is not None:
+            new = each.after.replace("mindspore.", f"{spelled}.")
+            finding = replace(
+                finding,
+                pairs=tuple(
+                    replace(
+                        pair,
+                        before=pair.before.replace(each.before, new),
+                        call_before=pair.call_before and pair.call_before.replace(each.before, new),
+                    )
+                    for pair in finding.pairs
+                ),
+            )
+    return finding
 
 
 def _called(

@@ -91,6 +91,7 @@ def rewrite_source(
             hand_over(group, file, refusal)
     follow_instances(file)
     file.moves += container_moves(file)
+    _move_tensors(file)
     _tell_differences(file, cast=labels == "cast")
     settle_annotations(file)
     for work in works:
@@ -117,6 +118,21 @@ def _tell_differences(file: File, *, cast: bool) -> None:
     file.moves += [move for _, move in made]
     left = [sign for sign in told if (sign.difference.id, id(sign.use.call)) not in done]
     file.moves += notes(left)
+
+
+def _move_tensors(file: File) -> None:
+    if any(work.refusal is None for work in file.works):
+        # Late: most files hold nothing that could move.
+        from migrate.backward import hand_over_backward
+        from migrate.moving import move_tensors
+        from migrate.origins import Origins
+        from migrate.seeding import move_seeds
+        from migrate.tensor_rules import default_tensor_rules
+
+        origins, rules = Origins(file.names), default_tensor_rules()
+        move_tensors(file, origins, rules)
+        move_seeds(file, rules)
+        hand_over_backward(file, origins, rules)
 
 
 def _quote(text: str) -> str:

@@ -16,6 +16,7 @@ from migrate.errors import UsageError
 from migrate.model import Parameter, Rule
 from migrate.report.text import visible_lines
 from migrate.ruleset import RuleSet
+from migrate.tensor_rules import TensorRule, default_tensor_rules
 
 Document = dict[str, Any]
 
@@ -27,7 +28,8 @@ def page(name: str, rules: RuleSet) -> Document:
     ----------
     name : str
         A finding's code; an API by any of its dotted paths, with or without `torch.`, or by its
-        last component where one rule has it; or the id of a difference in the catalogue.
+        last component where one rule has it; the id of a difference in the catalogue; or a
+        tensor's API with a rule, `torch.tensor` or `Tensor.long`.
     rules : RuleSet
 
     Returns
@@ -50,7 +52,11 @@ def page(name: str, rules: RuleSet) -> Document:
     differences = load()
     if name in differences:
         return _difference_page(differences[name])
-    near = get_close_matches(name, [*CODES, *names, *differences], n=3, cutoff=0.5)
+    tensors = {rule.id: rule for rule in default_tensor_rules().rules}
+    tensors |= {path.removeprefix("torch."): rule for path, rule in tensors.items()}
+    if name in tensors:
+        return _tensor_page(tensors[name])
+    near = get_close_matches(name, [*CODES, *names, *differences, *tensors], n=3, cutoff=0.5)
     remedy = f"did you mean {' or '.join(near)}?" if near else "`torch2mindspore rules` lists APIs"
     raise UsageError(f"{name!r} is no code, no API with a rule and no difference", remedy=remedy)
 
@@ -137,6 +143,27 @@ def _rule_page(rule: Rule, rules: RuleSet) -> Document:
         "documentation": [
             address for address in (rule.source_documentation, rule.target_documentation) if address
         ],
+    }
+
+
+def _tensor_page(rule: TensorRule) -> Document:
+    target = rule.target
+    return {
+        "version": __version__,
+        "kind": "tensor",
+        "name": rule.id,
+        "what": rule.summary,
+        "why": rule.why,
+        "parameters": [
+            {
+                "name": name,
+                "default": default,
+                "becomes": rule.travel[name].to or "nothing: it goes",
+            }
+            for name, default in rule.source.defaults.items()
+        ],
+        "use_instead": target.path if target is not None else "nothing: the call goes",
+        "documentation": [side.documentation for side in (rule.source, target) if side is not None],
     }
 
 

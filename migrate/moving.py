@@ -1,0 +1,260 @@
+"""Which of the tensors around migrated losses move with them, and as which edits."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from migrate.connected import Flow, Node, loss_calls
+from migrate.given import values_of
+from migrate.match import Refusal, Site
+from migrate.model import Evidence
+from migrate.places import Place
+from migrate.prove.operands import Claim, dtypes, tensors
+from migrate.tensor_edits import Rewriting, Wish, merged, rewriting, rewritten
+from migrate.tensors import flows, results
+from migrate.work import Draft, File, Move
+
+if TYPE_CHECKING:
+    from migrate.origins import Origins
+    from migrate.resolve import Names
+    from migrate.scopes import Scope
+    from migrate.tensor_rules import TensorRule, TensorRules
+
+
+def move_tensors(file: File, origins: Origins, rules: TensorRules) -> None:
+    """Add to `file.moves` what goes with the losses: whole flows, each call of them proven."""
+    losses = loss_calls(file)
+    for flow in flows(file.names, losses, origins, rules):
+        if flow.nodes and not flow.reason:
+            file.moves += _Mover(file.names, origins, rules, flow, file.quote).moves()
+    for flow in results(file.names, losses, origins, rules):
+        # What a loss gives is MindSpore's already, so that each of its readings stands for itself.
+        file.moves += _Mover(file.names, origins, rules, flow, file.quote).moves(each=True)
+
+
+@dataclass(slots=True)
+class _Mover:
+    """The edits of one flow."""
+
+    names: Names
+    origins: Origins
+    rules: TensorRules
+    flow: Flow
+    quote: str
+
+    def moves(self, *, each: bool = False) -> Iterator[Move]:
+        """Yield the moves of all nodes; none if one of them stays, unless `each` is on its own."""
+        found: dict[int, tuple[Node, Rewriting]] = {}
+        for key, node in self.flow.nodes.items():
+            made = self._rewriting(node)
+            if isinstance(made, Rewriting):
+                found[key] = (node, made)
+            elif not each:
+                self.flow.reason = f"line {_line(node)}: {made}"
+                return
+        yield from self._grouped(found)
+
+    # -- one call --------------------------------------------------------------------------------
+
+    def _rewriting(self, node: Node) -> Rewriting | str:
+        if node.module is not None:
+            # Its constructor is proven, for every tensor that it can be called with.
+            return Rewriting((), Evidence(0, 0.0))
+        claim = self._claim(node)
+        given = self._dtypes(node)
+        if given is None and node.rule.kind in ("creation", "random", "filling"):
+            return "its dtype cannot be told"
+        wanted, converted = self._wanted(node, given)
+        if isinstance(wanted, Refusal):
+            return wanted.reason
+        ends = self.flow.ends(_call(node))
+        wish = Wish(
+            self.names,
+            node.place,
+            replace(claim, converted=converted),
+            wanted,
+            self.quote,
+            only_read=bool(ends) and ends <= {"reads", "shows"},
+        )
+        return rewriting(wish)
+
+    def _wanted(
+        self, node: Node, given: frozenset[str] | None
+    ) -> tuple[str | Refusal | None, Mapping[str, str]]:
+        """Return the dtype that the result is to have, and what becomes of which on the way."""
+        strict = any(loss.needs_int32 for loss in self.flow.losses.values())
+        converted: dict[str, str] = {"float64": "float32"} if strict else {}
+        ends = self.flow.ends(_call(node))
+        labels = "labels" in ends
+        if labels and given is not None and "int64" in given:
+            only = ends <= {"labels", "shows"}
+            if only and (strict or self._states_dtype(node)):
+                converted["int64"] = "int32"
+            elif strict:
+                return Refusal("unproven", "labels of int64 are used for something else"), {}
+        if given is None or len(given) != 1:
+            return None, converted
+        (one,) = given
+        return converted.get(one, one), converted
+
+    def _states_dtype(self, node: Node) -> bool:
+        """Tell whether a dtype is written where the labels are made, or on their way."""
+        values = [k.value for k in _call(node).keywords if k.arg == "dtype"]
+        if node.receiver is not None and isinstance(_call(node).func, ast.Attribute):
+            made = _call(node).func.value  # type: ignore[attr-defined]
+            values += [k.value for k in made.keywords if k.arg == "dtype"]
+        return bool(values)
+
+    def _claim(self, node: Node) -> Claim:
+        call = _call(node)
+        known: dict[str, tuple[object, ...]] = {}
+        own: dict[str, str] = {}
+        scope = self.names.scope_of(node.place)
+        for each in ast.walk(call):
+            if isinstance(each, (ast.Name, ast.Attribute)):
+                rules = {self.rules.by_path.get(m) for m in self.names.resolve(each, scope)}
+                rule = rules.pop() if len(rules) == 1 else None
+                if rule is not None and rule.kind == "dtype":
+                    own[ast.unparse(each)] = rule.reading
+        operands = {id(operand.node) for operand in node.operands}
+        for place in _arguments(node.place):
+            if id(place.node) in operands:
+                continue
+            known.update(values_of(self.names, self.origins, place))
+        for operand in node.operands:
+            assert isinstance(operand.node, ast.expr)
+            of = self._dtypes_of(operand.node, set())
+            if of is not None:
+                reading = node.rule.reading
+                known[ast.unparse(operand.node)] = tuple(
+                    tensor for dtype in sorted(of) for tensor in tensors(dtype, reading)
+                )
+        return Claim(node.rule, node.receiver, call, known=known, dtypes=own)
+
+    def _dtypes(self, node: Node) -> frozenset[str] | None:
+        if node.module is not None:
+            inner = node.operands[0].node
+            assert isinstance(inner, ast.expr)
+            of_operand = self._dtypes_of(inner, set())
+            return frozenset({"float32"}) if node.rule.reading == "conv2d" else of_operand
+        return dtypes(self._claim(node)) or None
+
+    def _dtypes_of(self, expression: ast.expr, seen: set[int]) -> frozenset[str] | None:
+        """Return the dtypes that a tensor of the flow may have in torch, or None."""
+        if id(expression) in seen:
+            return frozenset()
+        seen.add(id(expression))
+        if id(expression) in self.flow.nodes:
+            return self._dtypes(self.flow.nodes[id(expression)])
+        sources = self.flow.sources.get(id(expression))
+        if not sources:
+            return None
+        every = [self._dtypes_of(source, seen) for source in sources]
+        return None if None in every else frozenset().union(*filter(None, every))
+
+    # -- all of them -----------------------------------------------------------------------------
+
+    def _grouped(self, found: dict[int, tuple[Node, Rewriting]]) -> Iterator[Move]:
+        """Join the edits of calls that stand within one another: one finding for the whole."""
+        outer: dict[int, list[tuple[Node, Rewriting]]] = {}
+        for node, made in sorted(found.values(), key=lambda pair: len(pair[0].place.path)):
+            within = next((key for key in map(id, node.place.path) if key in outer), None)
+            outer.setdefault(within or id(node.place.node), []).append((node, made))
+        sites = tuple(site for loss in self.flow.losses.values() for site in loss.sites)
+        for group in outer.values():
+            drafts = merged([draft for _, made in group for draft in made.drafts])
+            if drafts:
+                yield self._move(group, drafts, sites)
+
+    def _move(
+        self, group: list[tuple[Node, Rewriting]], drafts: list[Draft], sites: tuple[Site, ...]
+    ) -> Move:
+        place = group[0][0].place
+        scope = self.names.scope_of(place)
+        call = _call(group[0][0])
+        evidence = replace(
+            group[0][1].evidence,
+            cases=sum(made.evidence.cases for _, made in group),
+            max_error=max(made.evidence.max_error for _, made in group),
+        )
+        return Move(
+            sites=sites,
+            drafts=tuple(drafts),
+            place=place,
+            scope=scope,
+            rule=group[0][0].rule.id,
+            code="operand",
+            message=self._message(group),
+            before=self.names.slice(call),
+            after=rewritten(self.names, call, drafts),
+            evidence=evidence,
+            gone=tuple(self._gone(call, drafts, scope)),
+        )
+
+    def _message(self, group: list[tuple[Node, Rewriting]]) -> str:
+        parts: dict[str, None] = {}
+        for node, made in group:
+            rule = node.rule
+            if not made.drafts:
+                continue
+            parts[_said(rule, made.drafts)] = None
+            given = self._dtypes(node)
+            _, converted = self._wanted(node, given)
+            makes = rule.kind in ("creation", "random", "filling") or rule.reading == "to_long"
+            for one in sorted(given or ()):
+                if one in converted and makes:
+                    why = "float64-logits" if one == "float64" else "int64-labels"
+                    parts[f"{one} becomes {converted[one]} (see {why})"] = None
+            if any(keyword.arg == "requires_grad" for keyword in _call(node).keywords):
+                parts["requires_grad goes: MindSpore differentiates functions"] = None
+        return "; ".join(parts)
+
+    def _gone(
+        self, call: ast.Call, drafts: list[Draft], scope: Scope
+    ) -> Iterator[tuple[str, Scope]]:
+        for node in ast.walk(call):
+            if isinstance(node, ast.Name):
+                at = self.names.start(node)
+                if any(draft.span.start <= at < draft.span.end for draft in drafts):
+                    yield node.id, scope
+
+
+def _said(rule: TensorRule, drafts: tuple[Draft, ...]) -> str:
+    """Return in one clause what becomes of one call."""
+    target = None if rule.target is None else rule.target.path
+    if not rule.is_method:
+        return f"{rule.id} becomes {target}"
+    name = f"`.{rule.id.rpartition('.')[2]}(…)`"
+    if target is None or all(draft.parts == ("",) for draft in drafts):
+        return f"{name} goes"
+    own = target.startswith("mindspore.Tensor.")
+    new = f"`.{target.rpartition('.')[2]}(…)`" if own else target
+    return f"{name} has other names for its arguments" if new == name else f"{name} becomes {new}"
+
+
+def _call(node: Node) -> ast.Call:
+    assert isinstance(node.place.node, ast.Call)
+    return node.place.node
+
+
+def _line(node: Node) -> int:
+    return _call(node).lineno
+
+
+def _arguments(place: Place) -> Iterator[Place]:
+    """Yield the places of the arguments of a call, and of the elements of those that are lists."""
+    call = place.node
+    assert isinstance(call, ast.Call)
+    stack = [Place((*place.path, value)) for value in call.args]
+    stack += [Place((*place.path, keyword, keyword.value)) for keyword in call.keywords]
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
+        inner = Place((*place.path, call.func, call.func.value))
+        yield from _arguments(inner)
+    while stack:
+        each = stack.pop()
+        if isinstance(each.node, (ast.Tuple, ast.List)):
+            stack += [Place((*each.path, element)) for element in each.node.elts]
+        yield each

@@ -1,0 +1,296 @@
+"""Which tensors move with a loss, and which stay: each flow, and the twin that must not move."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from test_operands import migrated, run
+
+#: By name: what stands around `criterion(x, y)` in a program, and what becomes of it. Whatever is
+#: printed is the same under torch and under MindSpore.
+CE = "criterion = nn.CrossEntropyLoss()"
+MOVES = {
+    "sizes of several numbers": (
+        "x = torch.zeros(2, 3)\ny = torch.ones(2, dtype=torch.long)",
+        "x = mindspore.ops.zeros((2, 3))\ny = mindspore.ops.ones(2, dtype=mindspore.int32)",
+    ),
+    "a size by its name": (
+        "x = torch.ones(size=(2, 3))\ny = torch.zeros(size=(2,), dtype=torch.int64)",
+        "x = mindspore.ops.ones(shape=(2, 3))\n"
+        "y = mindspore.ops.zeros(size=(2,), dtype=mindspore.int32)",
+    ),
+    "a value and its dtype": (
+        "x = torch.full((2, 3), 1.5)\ny = torch.full((2,), 1)",
+        "x = mindspore.ops.full((2, 3), 1.5, dtype=mindspore.float32)\n"
+        "y = mindspore.ops.full((2,), 1, dtype=mindspore.int32)",
+    ),
+    "a range": (
+        "x = torch.zeros((3, 4))\ny = torch.arange(3)",
+        "x = mindspore.ops.zeros((3, 4))\ny = mindspore.ops.arange(3, dtype=mindspore.int32)",
+    ),
+    "a range of the length of another": (
+        "x = torch.zeros((3, 4))\ny = torch.arange(len(x), device=x.device)",
+        "x = mindspore.ops.zeros((3, 4))\ny = mindspore.ops.arange(len(x), dtype=mindspore.int32)",
+    ),
+    "typed constructors": (
+        "x = torch.FloatTensor([[1, 2, 3]])\ny = torch.LongTensor([2])",
+        "x = mindspore.tensor([[1, 2, 3]], dtype=mindspore.float32)\n"
+        "y = mindspore.tensor([2], dtype=mindspore.int32)",
+    ),
+    "the constructor of Tensor": (
+        "x = torch.Tensor([[1, 2, 3]])\ny = torch.tensor([2]).long()",
+        "x = mindspore.tensor([[1, 2, 3]], dtype=mindspore.float32)\n"
+        "y = mindspore.tensor([2], dtype=mindspore.int32).int()",
+    ),
+    "arrays": (
+        "x = torch.from_numpy(np.ones((2, 3), np.float32))\ny = torch.tensor(np.array([0, 2]))",
+        "x = mindspore.from_numpy(np.ones((2, 3), np.float32))\n"
+        "y = mindspore.tensor(np.array([0, 2]), dtype=mindspore.int32)",
+    ),
+    "devices": (
+        "d = 'cpu'\nx = torch.zeros(1, 3, device=d).cpu()\n"
+        "y = torch.tensor([1], device='cpu', dtype=torch.long)",
+        "d = 'cpu'\nx = mindspore.ops.zeros((1, 3))\n"
+        "y = mindspore.tensor([1], dtype=mindspore.int32)",
+    ),
+    "probabilities": (
+        "x = torch.tensor([[1.0, 2.0]])\ny = torch.tensor([[0.5, 1.5]]).softmax(dim=1)",
+        "x = mindspore.tensor([[1.0, 2.0]])\ny = mindspore.tensor([[0.5, 1.5]]).softmax(axis=1)",
+    ),
+    "a call over lines with comments": (
+        "x = torch.tensor(\n    [[1.0, 2.0]],  # two\n    requires_grad=True,\n)\n"
+        "y = torch.tensor([1])",
+        "x = mindspore.tensor(\n    [[1.0, 2.0]],  # two\n)\n"
+        "y = mindspore.tensor([1], dtype=mindspore.int32)",
+    ),
+    "two names at once": (
+        "x, y = torch.tensor([[1.0, 2.0]]), torch.tensor([1])",
+        "x, y = mindspore.tensor([[1.0, 2.0]]), mindspore.tensor([1], dtype=mindspore.int32)",
+    ),
+    "branches": (
+        "if n:\n    x = torch.zeros(1, 3)\nelse:\n    x = torch.ones(1, 3)\ny = torch.tensor([1])",
+        "if n:\n    x = mindspore.ops.zeros((1, 3))\nelse:\n    x = mindspore.ops.ones((1, 3))\n"
+        "y = mindspore.tensor([1], dtype=mindspore.int32)",
+    ),
+}
+#: By name: what is the same but for one thing, for which all of its flow stays.
+STAYS = {
+    "a model of torch takes the tensor too": (
+        "x = torch.zeros(2, 3)\nz = torch.nn.Linear(3, 3)(x)\ny = torch.tensor([1, 0])"
+    ),
+    "the logits come from a model of torch": (
+        "net = torch.nn.Linear(3, 3)\nx = net(torch.zeros(2, 3))\ny = torch.tensor([1, 0])"
+    ),
+    "an unknown function takes it": "x = torch.zeros(2, 3)\nuse(x)\ny = torch.tensor([1, 0])",
+    "it is kept in an attribute": "n.x = x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])",
+    "it is formatted": (
+        "x = torch.zeros(1, 3)\ny = torch.tensor([1])\nprint(f'{x.shape} {y.max():.2f}')"
+    ),
+    "it is changed in place": "x = torch.zeros(2, 3)\nx[0] = 1\ny = torch.tensor([1, 0])",
+    "it is added to": "x = torch.zeros(2, 3)\nx += 1\ny = torch.tensor([1, 0])",
+    "a function sees it": (
+        "x = torch.zeros(2, 3)\ndef peek():\n    return x\ny = torch.tensor([1, 0])"
+    ),
+    "it may be something else": (
+        "x = torch.zeros(2, 3)\nfor x in n:\n    pass\ny = torch.tensor([1, 0])"
+    ),
+    "an operation has no rule": (
+        "x = torch.zeros(2, 3)\nx = torch.nan_to_num(x)\ny = torch.tensor([1, 0])"
+    ),
+    "a method has no rule": "x = torch.zeros(2, 3).clone()\ny = torch.tensor([1, 0])",
+    "labels are read as numbers": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = y.numpy()"
+    ),
+    "a label is too large": "x = torch.zeros(1, 3)\ny = torch.tensor([1099511627776])",
+    "the dtype of a list is not known": "x = torch.tensor(n)\ny = torch.tensor([1, 0])",
+    "a size that may be empty": "x = torch.zeros(n)\ny = torch.tensor([1])",
+    "arguments are unpacked": "x = torch.zeros(*n)\ny = torch.tensor([1])",
+    "an argument has no counterpart": (
+        "x = torch.zeros(2, 3, layout=torch.strided)\ny = torch.tensor([1, 0])"
+    ),
+    "an argument that goes may do something": (
+        "x = torch.zeros(2, 3, device=use())\ny = torch.tensor([1, 0])"
+    ),
+    "values that are not set": "x = torch.empty(2, 3)\ny = torch.tensor([1, 0])",
+    "the dimension is guessed": (
+        "x = torch.zeros(2, 3)\nx = torch.nn.functional.log_softmax(x)\ny = torch.tensor([1, 0])"
+    ),
+    "a padded convolution": (
+        "conv = nn.Conv2d(1, 3, 3, padding=1)\nx = conv(torch.zeros(1, 1, 3, 3))\n"
+        "y = torch.zeros(1, 3, 3, dtype=torch.long)"
+    ),
+}
+HEADER = "import numpy as np\nimport torch\nfrom torch import nn\n\n"
+AFTER = "import mindspore\nimport numpy as np\n\n"
+
+
+def program(body: str, criterion: str = CE) -> str:
+    inner = f"{body}\n{criterion}\nprint(round(criterion(x, y).item(), 4))\n"
+    return HEADER + "def f(n):\n" + textwrap.indent(inner, "    ")
+
+
+@pytest.mark.parametrize(("before", "after"), MOVES.values(), ids=list(MOVES))
+def test_a_flow_moves_as_a_whole(before: str, after: str) -> None:
+    result = migrated(program(before))
+    assert result.after is not None
+    body = textwrap.dedent(result.after.partition("def f(n):\n")[2])
+    assert body == f"{after}\n{CE.replace('nn.', 'mindspore.nn.')}\n" + (
+        "print(round(criterion(x, y).item(), 4))\n"
+    )
+    assert result.after.startswith(AFTER)
+    assert result.torch_left == ()
+
+
+def test_what_moved_computes_the_same() -> None:
+    befores = [program(before) + "f(1)\n" for before, _ in MOVES.values()]
+    afters = [migrated(before).after or "" for before in befores]
+    torchs = run(*befores, without_torch=False)
+    minds = run(*afters, without_torch=True)
+    for name, expected, actual in zip(MOVES, torchs, minds, strict=True):
+        assert float(actual) == pytest.approx(float(expected), abs=2e-4), name
+
+
+@pytest.mark.parametrize("body", STAYS.values(), ids=list(STAYS))
+def test_all_of_a_flow_stays(body: str) -> None:
+    before = program(body)
+    result = migrated(before)
+    assert result.after is not None
+    assert [f.rule for f in result.findings if f.code == "operand"] == []
+    # The loss moves all the same, and what is left of torch is told.
+    ours = result.after.replace("import mindspore\n", "").replace("mindspore.nn.", "nn.")
+    imports = "from torch import nn\n"
+    assert ours.replace(imports, "") == before.replace(imports, "")
+    assert any(name.startswith("torch.") for name in result.torch_left)
+
+
+# -- of functions --------------------------------------------------------------------------------
+
+
+def function(body: str) -> str:
+    torch = "import torch\n" if "torch." in body else ""
+    return f"{torch}import torch.nn.functional as F\n\n\ndef f(x, y, w):\n" + textwrap.indent(
+        f"{body}\n", "    "
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            "return F.nll_loss(F.log_softmax(x, dim=1), y)",
+            "return mindspore.ops.nll_loss(mindspore.ops.log_softmax(x, axis=1), y)",
+            id="log_softmax of a parameter",
+        ),
+        pytest.param(
+            "return F.nll_loss(torch.log_softmax(x, -1), y.long())",
+            "return mindspore.ops.nll_loss(mindspore.ops.log_softmax(x, -1), y.long())",
+            id="by position",
+        ),
+        pytest.param(
+            "return F.nll_loss(x.log_softmax(dim=1), y)",
+            "return mindspore.ops.nll_loss(mindspore.ops.log_softmax(x, axis=1), y)",
+            id="a method that is a function there",
+        ),
+        pytest.param(
+            "return F.nll_loss(x, y, weight=torch.tensor([1.0, 2.0]).cuda())",
+            "return mindspore.ops.nll_loss(x, y, weight=mindspore.tensor([1.0, 2.0]))",
+            id="a weight on a device",
+        ),
+        pytest.param(
+            "v = F.nll_loss(x, y).detach()\nreturn v",
+            "v = mindspore.ops.stop_gradient(mindspore.ops.nll_loss(x, y))\nreturn v",
+            id="a result without its history",
+        ),
+        pytest.param(
+            "v = F.nll_loss(x, y)\nreturn v.detach().cpu().numpy()",
+            "v = mindspore.ops.nll_loss(x, y)\nreturn v.numpy()",
+            id="a result as numbers",
+        ),
+        pytest.param(
+            "v = F.nll_loss(x, y)\nw.append(v.cpu())\nreturn v.item()",
+            "v = mindspore.ops.nll_loss(x, y)\nw.append(v)\nreturn v.item()",
+            id="a result that is passed on",
+        ),
+    ],
+)
+def test_operands_and_results_of_functions(before: str, after: str) -> None:
+    result = migrated(function(before))
+    assert result.after == "import mindspore\n\n\ndef f(x, y, w):\n" + textwrap.indent(
+        f"{after}\n", "    "
+    )
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("return F.nll_loss(F.log_softmax(x), y)", id="a guessed dimension"),
+        pytest.param("return F.nll_loss(F.log_softmax(x, dim=w), y)", id="one that may be None"),
+        pytest.param("return F.nll_loss(F.log_softmax(x, 1, dtype=w), y)", id="with a dtype"),
+        pytest.param("return F.nll_loss(torch.tensor([[w, 1.0]]), y)", id="a number of NumPy"),
+        pytest.param("return F.nll_loss(x, y, torch.FloatTensor(w))", id="a size perhaps"),
+        pytest.param("return F.nll_loss(x, y.cuda())", id="a device of a parameter"),
+        pytest.param("return F.nll_loss(torch.sqrt(x), y)", id="no rule"),
+        pytest.param("v = F.nll_loss(x, y)\nv = w or v\nreturn v.detach()", id="another result"),
+    ],
+)
+def test_what_is_not_known_stays(before: str) -> None:
+    result = migrated(function(before))
+    assert [f.rule for f in result.findings if f.code == "operand"] == []
+
+
+def test_another_module_named_torch_is_not_torch() -> None:
+    text = (
+        "from torch.nn.functional import nll_loss\nimport mine as torch\n\n\n"
+        "def f(x):\n    return nll_loss(x, torch.tensor([1]))\n"
+    )
+    result = migrated(text)
+    assert "torch.tensor([1])" in (result.after or "")
+
+
+def test_an_exported_name_stays() -> None:
+    text = "import torch\n\n{}w = torch.tensor([1.0, 2.0])\nloss = torch.nn.NLLLoss(weight=w)\n"
+    assert "mindspore.tensor" in (migrated(text.format("")).after or "")
+    assert "torch.tensor" in (migrated(text.format("__all__ = ['w']\n")).after or "")
+
+
+def test_a_printed_name_moves() -> None:
+    text = (
+        "import torch\n\nx = torch.tensor([[1.0]])\nprint(f'{x} {x}')\n"
+        "torch.nn.NLLLoss()(x, torch.tensor([0]))\n"
+    )
+    assert "torch" not in (migrated(text).after or "torch")
+
+
+def test_a_file_without_a_covered_loss_is_never_touched() -> None:
+    text = "import torch\n\nx = torch.tensor([1.0]).cuda()\nprint(x.detach())\n"
+    result = migrated(text)
+    assert (result.after or text) == text
+    assert result.findings == ()
+
+
+# -- seeds ---------------------------------------------------------------------------------------
+
+DRAW = "import torch\nfrom torch import nn\n\ntorch.manual_seed({})\n"
+LOSS = "x = torch.randn(2, 3)\nprint(nn.NLLLoss()(x, torch.tensor([0, 1])))\n"
+
+
+def test_a_seed_goes_with_the_draws() -> None:
+    result = migrated(DRAW.format(3) + LOSS)
+    assert "mindspore.set_seed(3)\n" in (result.after or "")
+    assert result.torch_left == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(DRAW.format(-3) + LOSS, id="MindSpore takes none below 0"),
+        pytest.param(DRAW.format("s") + LOSS, id="a seed that is not known"),
+        pytest.param(DRAW.format(3) + LOSS + "net = nn.Linear(1, 1)\n", id="torch draws too"),
+        pytest.param("import numpy\n" + DRAW.format(3) + LOSS, id="NumPy would be seeded too"),
+        pytest.param(DRAW.format(3) + LOSS.replace("randn", "zeros"), id="nothing is drawn"),
+    ],
+)
+def test_a_seed_stays(text: str) -> None:
+    result = migrated(text)
+    assert "torch.manual_seed" in (result.after or "")
