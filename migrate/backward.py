@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from migrate.connected import LossCall, loss_calls
-from migrate.instances import keyword_edits
+from migrate.instances import call_edits
 from migrate.model import Edit, Span, Status
 from migrate.places import Place
 from migrate.scopes import FUNCTIONS
@@ -304,9 +304,9 @@ class _Remedies:
                     whole.append(span)
                     yield Edit(span, work.after)
                 elif inside(span):
-                    yield from small_edits(work, self.names, work.site.rule.target)
-        for call in self.file.flow.keyword_calls:
-            yield from (e for e in keyword_edits(call, self.names) if inside(e.span))
+                    yield from small_edits(work, self.names, str)
+        for call in self.file.flow.edited_calls:
+            yield from (e for e in call_edits(call, self.names) or () if inside(e.span))
         for draft in [draft for move in self.file.moves for draft in move.drafts]:
             if inside(draft.span) and not any(
                 w.start <= draft.span.start and draft.span.end <= w.end for w in whole
