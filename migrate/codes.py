@@ -114,6 +114,13 @@ _ALL = (
         "target = torch.tensor([1, 0, 4])  ->  "
         "target = mindspore.tensor([1, 0, 4], dtype=mindspore.int32)",
     ),
+    Code(
+        "subclass-call",
+        "A call of a class that inherits from a loss, or of its base's constructor, moved with it",
+        "Its arguments are those of torch's loss, and are folded and proven as in any other call.",
+        "",
+        "super().__init__(weight, False)  ->  super().__init__(weight, reduction='sum')",
+    ),
     # -- notes ----------------------------------------------------------------------------------
     Code(
         "keywords-kept",

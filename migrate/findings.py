@@ -93,6 +93,8 @@ def _rewritten(work: Work, names: Names) -> Finding:
         code = "called-through"
         targets = sorted({pair.rule.target for pair in work.more}) or [rule.target]
         message = f"what it calls was renamed to {' or '.join(targets)}; its arguments stay"
+    elif work.added:
+        code = "subclass-call"
     elif work.more:
         calls = "call stays" if len(work.more) == 1 else "calls stay"
         message += f"; {len(work.more)} {calls} as written"
