@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable
 from typing import TypeAlias
 
+from migrate.abroad import uses_abroad
 from migrate.cells import Way, element, place_of
 from migrate.functions import argument_of, default_of, fields, is_private, mark_name, own_nodes
 from migrate.holders import Holder, plain_uses, related_classes
@@ -24,11 +26,14 @@ class Callers:
     names : Names
     possible : callable
         What an expression may be on a way: `Values.possible`.
+    at : callable
+        The same of another file.
     """
 
-    def __init__(self, names: Names, possible: _Ask) -> None:
+    def __init__(self, names: Names, possible: _Ask, at: Callable[[Names], _Ask]) -> None:
         self._names = names
         self._possible = possible
+        self._at = at
 
     def returned(
         self,
@@ -122,12 +127,14 @@ class Callers:
     ) -> Possible:
         """Return what the calls of `kept` pass for one parameter."""
         found = Possible(open=is_open)
-        for use in plain_uses(self._names, kept):
+        here = ((self._names, use) for use in plain_uses(self._names, kept))
+        for names, use in itertools.chain(here, uses_abroad(self._names, kept)):
             parent = use.parent()
             if isinstance(parent, ast.Call) and parent.func is use.node:
                 given = argument_of(parent, name, index)
                 if isinstance(given, ast.expr):
-                    found |= self._possible(given, way)
+                    ask = self._possible if names is self._names else self._at(names)
+                    found |= ask(given, way)
                 elif given:
                     return found | ANYTHING
             elif not isinstance(parent, (ast.ClassDef, ast.Expr)):

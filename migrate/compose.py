@@ -43,7 +43,8 @@ def compose(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     works = [w for w in file.works if w.refusal is None]
     refused = {id(w.site) for w in file.works if w.refusal is not None}
     file.moves = [m for m in file.moves if not any(id(site) in refused for site in m.sites)]
-    if not works and not any(move.drafts for move in file.moves):
+    edited = file.flow.edited_calls or any(move.drafts for move in file.moves)
+    if not works and not edited:
         return names.text, names
     named = [work for work in works if work.site.form is not Form.THROUGH]
     needs = [*(_need(work, names) for work in named), *_moved_needs(file)]

@@ -7,6 +7,7 @@ this order, and is handed over at the first step that says why.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from migrate.annotations import settle_annotations
@@ -14,10 +15,10 @@ from migrate.casts import casts
 from migrate.compose import compose
 from migrate.families import moves_of, open_subclasses, plan_families
 from migrate.findings import import_findings, site_findings
-from migrate.instances import container_moves, follow_instances
+from migrate.instances import container_moves, follow_instances, take_claims
 from migrate.left import torch_left
 from migrate.match import Form, Refusal, find_sites
-from migrate.model import FileResult, Labels
+from migrate.model import Claim, FileResult, Labels
 from migrate.proving import pair_of, proof_of
 from migrate.resolve import Names
 from migrate.rewrite import plan
@@ -41,6 +42,7 @@ def rewrite_source(
     left: bool = True,
     labels: Labels = "keep",
     project: Elsewhere | None = None,
+    claims: Sequence[Claim] = (),
 ) -> FileResult:
     """Migrate the text of one module.
 
@@ -59,6 +61,8 @@ def rewrite_source(
         Whether to cast labels where the source shows class indices that MindSpore refuses.
     project : Elsewhere, optional
         The other files of the project; `path` is then the file's own.
+    claims : sequence of Claim
+        The calls in this file that have to change along with constructors in others.
 
     Returns
     -------
@@ -70,6 +74,8 @@ def rewrite_source(
         If `text` cannot be parsed.
     """
     names = Names(parse(text, path), text, LineIndex(text), package, project, path)
+    if project is not None:
+        project.adopt(names)
     is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
     matched = find_sites(names, rules)
     with_classes, families = open_subclasses(names, matched, is_init=is_init)
@@ -90,6 +96,7 @@ def rewrite_source(
         if refusal is not None:
             hand_over(group, file, refusal)
     follow_instances(file)
+    take_claims(file, claims)
     file.moves += container_moves(file)
     _move_tensors(file)
     _tell_differences(file, cast=labels == "cast")
@@ -107,7 +114,14 @@ def rewrite_source(
         after=new_text,
         findings=tuple(findings),
         torch_left=torch_left(names_after) if left else (),
+        claims=_claims(file),
     )
+
+
+def _claims(file: File) -> tuple[Claim, ...]:
+    """Return what the constructors that are rewritten claim of other files."""
+    done = {id(work.site) for work in file.works if work.refusal is None}
+    return tuple(claim for site, claim in file.claims if id(site) in done)
 
 
 def _tell_differences(file: File, *, cast: bool) -> None:

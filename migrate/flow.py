@@ -13,6 +13,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from migrate.abroad import parameters_abroad, uses_abroad
 from migrate.attributes import (
     COMMON_ATTRIBUTES,
     DEVICE_METHODS,
@@ -92,6 +93,8 @@ class Flow:
     edited_calls : list of InstanceCall
         Those whose keywords are to be renamed or to go, or that lose their `.forward`.
     device_calls : list of DeviceCall
+    calls_abroad : list of (Names, InstanceCall)
+        Those of other files of the project that are edited along with this one.
     containers : list of Container
         Those of torch's that become MindSpore's.
     refusals : dict of int to Refusal
@@ -102,6 +105,7 @@ class Flow:
     edited_calls: list[InstanceCall] = field(default_factory=list)
     device_calls: list[DeviceCall] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
+    calls_abroad: list[tuple[Names, InstanceCall]] = field(default_factory=list)
     refusals: dict[int, Refusal] = field(default_factory=dict)
 
 
@@ -137,6 +141,7 @@ class _Follower:
         self.flow = Flow()
         self.containers: dict[int, Container] = {}
         self.escaped: list[Site] = []
+        self.abroad: dict[str, _Abroad] = {}
         self.visited: set[tuple[int, int, Way]] = set()
         self.classified: set[int] = set()
 
@@ -147,7 +152,21 @@ class _Follower:
                 self._follow(site, place, (), fresh=True)
         self._check_containers()
         self._read_unknown_calls()
+        for path, other in sorted(self.abroad.items()):
+            self._take_along(path, other)
         return self.flow
+
+    def _take_along(self, path: str, other: _Abroad) -> None:
+        """Take the calls of another file along, or hand over what reaches them."""
+        project = self.names.project
+        for call in other.flow.edited_calls:
+            if project is not None and project.is_of_run(path):
+                self.flow.calls_abroad.append((other.names, call))
+                continue
+            where = f"line {call.call.lineno} of {path} calls it"
+            for site in call.sites:
+                reason = f"{where} in a way that has to change, and is not among the files given"
+                self._refuse(site, "keyword-call", reason)
 
     def _read_unknown_calls(self) -> None:
         """Hand over what escapes, where a keyword call of something unknown may be its call."""
@@ -251,8 +270,23 @@ class _Follower:
                 way = (Step.ANY, *way[1:])
             for use, _ in uses_of(self.names, holder):
                 self._follow(site, use, way, origin=holder)
+            for names, use in uses_abroad(self.names, holder):
+                self._at(names)._follow(site, use, way, origin=holder)
             if not way and holder.owner is not None:
                 self._check_module(site, holder)
+
+    @property
+    def _home(self) -> _Follower:
+        return self
+
+    def _at(self, names: Names) -> _Follower:
+        """Return what follows in another file of the project."""
+        home = self._home
+        if names is home.names:
+            return home
+        if names.path not in home.abroad:
+            home.abroad[names.path] = _Abroad(names, home)
+        return home.abroad[names.path]
 
     def _check_module(self, site: Site, holder: Holder) -> None:
         """Hand over what shares an attribute with a module of torch, which lets in nothing else."""
@@ -276,7 +310,11 @@ class _Follower:
             return
         reached = self.routes.argument(place, call, way)
         self._go_on(site, reached)
-        if reached.holders or reached.values or way:
+        abroad = list(parameters_abroad(self.names, place))
+        for names, holder in abroad:
+            if names is not self._home.names:
+                self._at(names)._go_on(site, Reached(holders=[(holder, way)]))
+        if reached.holders or reached.values or way or abroad:
             return
         name = str(getattr(call.func, "attr", getattr(call.func, "id", "")))
         if name == "setattr" and place.node in call.args[:1]:
@@ -457,3 +495,33 @@ def _may_be_torchs(call: ast.Call) -> bool:
     """Tell whether getattr may read what only torch's losses have."""
     name = call.args[1] if len(call.args) > 1 else None
     return not isinstance(name, ast.Constant) or name.value in MODULE_ATTRIBUTES
+
+
+class _Abroad(_Follower):
+    """Follows the instances of one file through another, where every call is made positional.
+
+    That is right for MindSpore's losses and for torch's, whatever becomes of the other
+    constructors that may reach it.
+    """
+
+    def __init__(self, names: Names, home: _Follower) -> None:
+        super().__init__(names, (), frozenset())
+        self.values = home.values.at(names)
+        self.home = home
+        self.sites = home.sites
+        self.flow.refusals = home.flow.refusals
+
+    @property
+    def _home(self) -> _Follower:
+        return self.home
+
+    def _possible(self, site: Site, receiver: ast.expr) -> Possible:
+        found = self.values.possible(receiver)
+        known = found.sites or found.losses or found.open
+        sites = found.sites | {id(site)}
+        return Possible(sites, losses=True, other=found.other or not known)
+
+    def _check_module(self, site: Site, holder: Holder) -> None:
+        if self.routes.holds_torch_module(holder, ()):
+            reason = f"`{holder.name}` of {self.names.path} also holds a module of torch"
+            self._refuse(site, "instance-attribute", reason)

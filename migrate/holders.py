@@ -57,9 +57,12 @@ def _occurrences(names: Names, scope: Scope, name: str) -> Iterator[tuple[int, P
 
 
 def values_of_attribute(
-    names: Names, name: str, related: list[ast.ClassDef]
+    names: Names, name: str, related: list[ast.ClassDef], *, through_bases: bool = False
 ) -> tuple[list[ast.expr], bool]:
-    """Return what `self.name` is assigned in the classes, and whether that is all."""
+    """Return what `self.name` is assigned in the classes, and whether that is all.
+
+    With `through_bases`, classes of other files that they inherit from are left to the caller.
+    """
     values: list[ast.expr] = []
     pure = True
     for _, place in names.places_of(name):
@@ -87,7 +90,7 @@ def values_of_attribute(
             plain = isinstance(binding.statement, ast.Assign) or name in fields(owner)
             pure = pure and binding.value is not None and plain
             values += [binding.value] if binding.value is not None else []
-    return values, pure and not has_foreign_base(names, related)
+    return values, pure and (through_bases or not has_foreign_base(names, related))
 
 
 #: Writing to the table of an instance's attributes.
@@ -189,15 +192,27 @@ def _base_name(base: ast.expr) -> str:
 
 
 def has_foreign_base(names: Names, classes: Sequence[ast.ClassDef]) -> bool:
-    """Tell whether a class inherits from another file of the project, which is not read."""
+    """Tell whether a class inherits from another file of the project."""
+    return next(foreign_bases(names, classes), None) is not None
+
+
+def foreign_bases(
+    names: Names, classes: Sequence[ast.ClassDef]
+) -> Iterator[tuple[ast.expr, Place]]:
+    """Yield the bases that come from other files of the project, each with a place near it."""
     root = names.package.partition(".")[0]
     for each in classes:
         scope = names.scope_of(Place(names.place_at(names.start(each)).path))
         for base in each.bases:
             for meaning in names.resolve(base, scope):
-                if meaning.startswith(".") or (root and meaning.partition(".")[0] == root):
-                    return True
-    return False
+                in_package = root and meaning.partition(".")[0] == root
+                if meaning.startswith(".") or in_package or _is_of_project(names, meaning):
+                    yield base, Place(names.place_at(names.start(each)).path)
+                    break
+
+
+def _is_of_project(names: Names, meaning: str) -> bool:
+    return names.project is not None and names.project.is_known(meaning, names.path)
 
 
 def owner_of(attribute: ast.Attribute, place: Place) -> ast.ClassDef | None:
@@ -272,15 +287,37 @@ def parameters_reached(names: Names, place: Place) -> Iterator[Holder]:
     if not isinstance(call, ast.Call):
         return
     for function, is_bound in _entered(names, call, place):
-        parameters = [*function.args.posonlyargs, *function.args.args][is_bound:]
-        if isinstance(keyword, ast.keyword):
-            name = keyword.arg
-        else:
-            index = call.args.index(place.node)  # type: ignore[arg-type]
-            name = parameters[index].arg if index < len(parameters) else None
-        scope = inner_scope_of(names, function)
-        if name is not None and name in scope.bindings:
-            yield Holder(name, scope=scope)
+        yield from parameter(names, function, call, place, is_bound=is_bound)
+
+
+def parameter(
+    names: Names,
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    call: ast.Call,
+    place: Place,
+    *,
+    is_bound: bool,
+) -> Iterator[Holder]:
+    """Yield the parameter of a function, in the file of `names`, that an argument reaches."""
+    keyword = place.parent()
+    listed = [*function.args.posonlyargs, *function.args.args][is_bound:]
+    if isinstance(keyword, ast.keyword):
+        name = keyword.arg
+    else:
+        index = call.args.index(place.node)  # type: ignore[arg-type]
+        name = listed[index].arg if index < len(listed) else None
+    scope = inner_scope_of(names, function)
+    if name is not None and name in scope.bindings:
+        yield Holder(name, scope=scope)
+
+
+def field_reached(owner: ast.ClassDef, call: ast.Call, place: Place) -> str | None:
+    """Return the field of a dataclass that an argument of its constructor is."""
+    listed, keyword = list(fields(owner)), place.parent()
+    if isinstance(keyword, ast.keyword):
+        return keyword.arg if keyword.arg in listed else None
+    index = call.args.index(place.node)  # type: ignore[arg-type]
+    return listed[index] if index < len(listed) else None
 
 
 def _entered(
@@ -294,18 +331,19 @@ def _entered(
             if isinstance(statement, FUNCTIONS):
                 yield statement, False
             elif isinstance(statement, ast.ClassDef):
-                yield from ((f, True) for f in _methods([statement], "__init__"))
+                yield from ((f, True) for f in methods([statement], "__init__"))
     elif isinstance(call.func, ast.Attribute):
         owner = owner_of(call.func, place)
         classes = names.classes if owner is None else related_classes(names, owner)
-        for function in _methods(classes, call.func.attr):
+        for function in methods(classes, call.func.attr):
             marks = {_base_name(mark) for mark in function.decorator_list}
             yield function, "staticmethod" not in marks
 
 
-def _methods(
+def methods(
     classes: Sequence[ast.ClassDef], name: str
 ) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield the methods of that name."""
     for owner in classes:
         for node in owner.body:
             if isinstance(node, FUNCTIONS) and node.name == name:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from migrate.flow import DeviceCall, InstanceCall, follow
 from migrate.match import Refusal, Site
-from migrate.model import Edit, Pair, Span, Status
+from migrate.model import Claim, Edit, Pair, Span, Status
+from migrate.places import Place
 from migrate.proving import pair_of, proof_of
 from migrate.removal import statement_removal
 from migrate.resolve import Names
@@ -36,10 +37,66 @@ def follow_instances(file: File) -> None:
                     proof = _prove_chain(device, open_works[id(site)], file)
                     if isinstance(proof, Refusal):
                         refused[id(site)] = proof
+        file.claims = []
+        for names, abroad in file.flow.calls_abroad:
+            for site in abroad.sites:
+                if id(site) in open_works and id(site) not in refused:
+                    reason = _claim(names, abroad, open_works[id(site)], file)
+                    if reason is not None:
+                        refused[id(site)] = reason
         if not refused:
             return
         for key, refusal in refused.items():
             open_works[key].refusal = refusal
+
+
+def _claim(names: Names, call: InstanceCall, work: Work, file: File) -> Refusal | None:
+    """Prove a constructor and a call in another file together, and claim the call's change."""
+    edits = call_edits(call, names)
+    where = f"line {call.call.lineno} of {names.path}"
+    if edits is None or work.pair is None or work.made is None or work.own_arguments:
+        return Refusal("keyword-call", f"{where} calls it in a way that cannot be taken apart")
+    if not edits:
+        return None
+    start, before = names.start(call.call), names.slice(call.call)
+    after = apply(before, sorted(_shifted(edit, start) for edit in edits))
+    pair = pair_of(work.made, work.before, work.after, before, after)
+    proof = proof_of(pair)
+    if isinstance(proof, Refusal):
+        return proof
+    rule = work.site.rule
+    claim = Claim(names.path, start, rule, call.forward, pair, proof)
+    file.claims.append((work.site, claim))
+    return None
+
+
+def take_claims(file: File, claims: Sequence[Claim]) -> None:
+    """Add the calls of this file that constructors of other files claim to its edited calls."""
+    names = file.names
+    for claim in claims:
+        path = names.place_at(claim.start).path
+        text = claim.pair.call_before
+        found = [
+            i
+            for i, node in enumerate(path)
+            if isinstance(node, ast.Call)
+            and names.start(node) == claim.start
+            and names.slice(node) == text
+        ]
+        if not found:
+            continue  # the file is not as it was; the run says so when nothing is changed
+        place = Place(path[: found[0] + 1])
+        call = place.node
+        assert isinstance(call, ast.Call)
+        here = [each for each in file.flow.edited_calls if each.call is call]
+        others = file.called[id(here[0])].pairs if here else ()
+        sites = here[0].sites if here else (Site(claim.rule, place, names.scope_of(place)),)
+        kept = [each for each in file.flow.edited_calls if each.call is not call]
+        positional = bool(call.keywords)
+        edited = InstanceCall(sites, call, place, forward=claim.forward, positional=positional)
+        file.flow.edited_calls = [*kept, edited]
+        before, after = str(claim.pair.call_before), str(claim.pair.call_after)
+        file.called[id(edited)] = Called(before, after, claim.evidence, (*others, claim.pair))
 
 
 def container_moves(file: File) -> Iterator[Move]:

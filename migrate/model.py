@@ -268,6 +268,33 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A call in another file that has to change along with a constructor.
+
+    Attributes
+    ----------
+    path : str
+        Of that file.
+    start : int
+        The character at which the call begins there.
+    rule : Rule
+        Of the constructor.
+    forward : bool
+        Whether it is called by its method.
+    pair : Pair
+        What was proven: the constructor, and the call.
+    evidence : Evidence
+    """
+
+    path: str
+    start: int
+    rule: Rule
+    forward: bool
+    pair: Pair
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class FileResult:
     """All that a run knows of one file.
 
@@ -287,6 +314,8 @@ class FileResult:
         What went wrong, with line and remedy, if the file could not be processed.
     traceback : str or None
         Where an error was not an expected one.
+    claims : tuple of Claim
+        The calls in other files that have to change along.
     """
 
     path: str
@@ -296,6 +325,7 @@ class FileResult:
     torch_left: tuple[str, ...] = ()
     error: str | None = None
     traceback: str | None = None
+    claims: tuple[Claim, ...] = field(default=(), repr=False)
 
     @property
     def changed(self) -> bool:

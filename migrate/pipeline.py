@@ -10,7 +10,7 @@ import gc
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from migrate.discover import discover, package_of
 from migrate.errors import MigrateError, WriteError
-from migrate.model import FileResult, Labels
+from migrate.model import Claim, FileResult, Labels
 from migrate.project import Project
 from migrate.ruleset import RuleSet, default_rules, load
 from migrate.source import decode, read, write_atomically
@@ -63,6 +63,7 @@ def migrate_source(
     left: bool = True,
     labels: Labels = "keep",
     project: Project | None = None,
+    claims: Sequence[Claim] = (),
 ) -> FileResult:
     """Migrate one module, in memory.
 
@@ -84,6 +85,8 @@ def migrate_source(
         refuse.
     project : Project, optional
         The other files of the project, for what is imported from them; `path` is then the file's.
+    claims : sequence of Claim
+        The calls in this file that have to change along with constructors in others.
 
     Returns
     -------
@@ -99,8 +102,9 @@ def migrate_source(
 
     rules = default_rules() if rules is None else rules
     return rewrite_source(
-        text, path=path, rules=rules, package=package, left=left, labels=labels, project=project
-    )
+        text, path=path, rules=rules, package=package, left=left, labels=labels, project=project,
+        claims=claims,
+    )  # fmt: skip
 
 
 def migrate_bytes(
@@ -146,6 +150,7 @@ def migrate_file(
     left: bool = True,
     labels: Labels = "keep",
     project: Project | None = None,
+    claims: Sequence[Claim] = (),
 ) -> FileMigration:
     """Migrate one file on disk; never raises.
 
@@ -162,6 +167,8 @@ def migrate_file(
         As in `migrate_source`.
     project : Project, optional
         The other files of the project; those around the file if not given.
+    claims : sequence of Claim
+        The calls in this file that have to change along with constructors in others.
 
     Returns
     -------
@@ -173,7 +180,7 @@ def migrate_file(
 
     def work() -> FileMigration:
         around = survey([path], rules)[1] if project is None else project
-        migration = _migrate(read(path), path, rules, left, labels, around)
+        migration = _migrate(read(path), path, rules, left, labels, around, claims)
         return _write(migration) if write else migration
 
     return _at_boundary(path, work)
@@ -244,9 +251,41 @@ def _migrated(
         else:
             chosen, project = survey(files, rules)
             answers = map(partial(one, project=project), chosen)
-        wanted = set(chosen)
-        for file in files:
-            yield next(answers) if file in wanted else FileMigration(file)
+        found = {answer.path: answer for answer in answers}
+        found |= _settled(found, files, partial(one, project=project))
+        yield from (found.get(file) or FileMigration(file) for file in files)
+
+
+def _settled(
+    found: Mapping[str, FileMigration], files: Sequence[str], one: Callable[..., FileMigration]
+) -> dict[str, FileMigration]:
+    """Return the answers again of files whose calls change along with constructors in others.
+
+    And, where such a call could not be changed, of the constructors' files: as errors, since
+    the two are written together or not at all.
+    """
+    claimed: dict[str, list[tuple[str, Claim]]] = {}
+    for answer in found.values():
+        for claim in answer.claims:
+            claimed.setdefault(os.path.abspath(claim.path), []).append((answer.path, claim))  # noqa: PTH100
+    again: dict[str, FileMigration] = {}
+    for file in files if claimed else ():
+        wanted = claimed.get(os.path.abspath(file), ())  # noqa: PTH100
+        if not wanted:
+            continue
+        claims = sorted({claim.start: claim for _, claim in wanted}.items())
+        answer = one(file, claims=tuple(claim for _, claim in claims))
+        again[file] = answer
+        done = sum(finding.code in _TAKEN_ALONG for finding in answer.findings)
+        for origin, claim in wanted if done < len(claims) else ():
+            what = f"a call in {file} has to change along and could not be changed"
+            remedy = f"pass the operands of {claim.pair.call_before} by position"
+            again[origin] = FileMigration(origin, error=f"{what}: {remedy}")
+    return again
+
+
+#: What is found of a call that changes along with a constructor in another file.
+_TAKEN_ALONG = frozenset({"call-positional", "call-forward"})
 
 
 def _all_written(answers: Iterable[FileMigration]) -> Iterator[FileMigration]:
@@ -274,15 +313,21 @@ def _at_boundary(path: str, work: Callable[[], FileMigration]) -> FileMigration:
 
 
 def _migrate(
-    data: bytes, path: str, rules: RuleSet, left: bool, labels: Labels, project: Project | None
+    data: bytes,
+    path: str,
+    rules: RuleSet,
+    left: bool,
+    labels: Labels,
+    project: Project | None,
+    claims: Sequence[Claim] = (),
 ) -> FileMigration:
     words = rules.words if project is None else (*rules.words, *project.words_of(path))
-    if not prefilter(words)(data):
+    if not claims and not prefilter(words)(data):
         return FileMigration(path)
     source = decode(data)
     result = migrate_source(
         source.text, path=path, rules=rules, left=left, labels=labels, project=project,
-        package=package_of(path),
+        package=package_of(path), claims=claims,
     )  # fmt: skip
     known = {field.name: getattr(result, field.name) for field in fields(result)}
     if result.after is None or not result.changed:

@@ -58,6 +58,7 @@ class Project:
         words: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:  # fmt: skip
         self.files = tuple(sorted(files))
+        self._absolute = frozenset(map(os.path.abspath, self.files))
         self.layout = Layout(self.files)
         self._importers = importers
         self._words = dict(words or {})
@@ -109,6 +110,14 @@ class Project:
         """Return the names of a module, or None where there is none that can be parsed."""
         path = self.path_of(module, near)
         return None if path is None else self.names_in(path)
+
+    def names_at(self, path: str) -> Names | None:
+        """Return the names of a file, or None where it cannot be parsed."""
+        return self.names_in(os.path.abspath(path))  # noqa: PTH100
+
+    def is_of_run(self, path: str) -> bool:
+        """Tell whether a file is one of those that the run is over."""
+        return os.path.abspath(path) in self._absolute  # noqa: PTH100
 
     def importers(self, module: str) -> tuple[str, ...]:
         """Return the files of the run that import a module, or a name from it, sorted.
@@ -319,11 +328,21 @@ class Project:
         """Return the names of a file by its absolute path, or None where it cannot be parsed."""
         if where in self._kept:
             self._kept.move_to_end(where)
-            return self._kept[where]
-        self._kept[where] = self._parsed(where)
+        else:
+            self._kept[where] = self._parsed(where)
+        return self._kept[where]
+
+    def adopt(self, names: Names) -> None:
+        """Take `names` for those of its file, from now until the next is adopted.
+
+        What was read for the one before is forgotten here, where that is much, and not while
+        nodes of its trees are compared.
+        """
+        where = os.path.abspath(names.path)  # noqa: PTH100
+        self._kept[where] = names
+        self._kept.move_to_end(where)
         while len(self._kept) > 1 and sum(len(n.text) for n in self._kept.values() if n) > _KEPT:
             self._kept.popitem(last=False)
-        return self._kept[where]
 
     def _parsed(self, where: str) -> Names | None:
         try:

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from migrate.cells import ADDS, ADDS_ALL, SAME_ELEMENTS, Step, Way, element, holders, key_of, meet
-from migrate.functions import fields
 from migrate.holders import (
     HAND_BACK,
     Holder,
     called_name,
+    field_reached,
     function_around,
     inner_scope_of,
     parameters_reached,
@@ -248,15 +248,8 @@ class Routes:
             owner = binding.statement
             if not isinstance(owner, ast.ClassDef):
                 continue
-            listed = list(fields(owner))
-            keyword = place.parent()
-            if isinstance(keyword, ast.keyword):
-                name = keyword.arg
-            else:
-                index = call.args.index(place.node)  # type: ignore[arg-type]
-                name = listed[index] if index < len(listed) else None
-            if name in listed:
-                assert name is not None
+            name = field_reached(owner, call, place)
+            if name is not None:
                 found.append(Holder(name, owner=owner))
         return found
 

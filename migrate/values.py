@@ -7,8 +7,9 @@ what is not understood is anything. Read-only.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from migrate.abroad import bases_abroad, defined, definitions, name_of
 from migrate.attributes import DEVICE_METHODS, TORCH_CONTAINERS, is_torch_loss
 from migrate.callers import Callers
 from migrate.cells import (
@@ -59,11 +60,22 @@ class Values:
         The constructors that are to be rewritten.
     """
 
-    def __init__(self, names: Names, sites: Sequence[Site]) -> None:
+    def __init__(
+        self, names: Names, sites: Sequence[Site], known: dict[int, Values] | None = None
+    ) -> None:
         self.names = names
+        # By the `id` of names, those of other files, where sites count as losses of torch's.
+        self._known = {} if known is None else known
+        self._known[id(names)] = self
         self.by_call = {id(site.call): site for site in sites}
-        self._callers = Callers(names, self.possible)
+        self._callers = Callers(names, self.possible, lambda other: self.at(other).possible)
         self._asked: set[tuple[object, Way]] = set()
+
+    def at(self, names: Names) -> Values:
+        """Return the values of another file of the project."""
+        if id(names) not in self._known:
+            Values(names, (), self._known)
+        return self._known[id(names)]
 
     def possible(self, node: ast.expr, way: Way = ()) -> Possible:
         """Return what may be found on the way from the value of `node`."""
@@ -186,7 +198,7 @@ class Values:
         scope = self.names.scope_of(place)
         kept = list(holders(self.names, node, scope, place))
         if not kept:
-            return ANYTHING
+            return self._elsewhere(defined(self.names, node, place), way)
         found = NOTHING
         for holder in kept[:1]:
             found |= self.held(holder, way)
@@ -224,6 +236,9 @@ class Values:
         statement = binding.statement
         if binding.value is not None:
             return self.possible(binding.value, way)
+        if binding.imported_from is not None and binding.alias is not None:
+            found = definitions(self.names, binding.imported_from, binding.alias.name)
+            return self._elsewhere(found, way)
         if isinstance(statement, FUNCTIONS) and way and way[0] is Step.CALL:
             return self._callers.returned(statement, way[1:])
         if isinstance(statement, (ast.Assign, ast.For, ast.AsyncFor)):
@@ -243,6 +258,16 @@ class Values:
             return self._callers.passed(scope.node, holder.name, way)
         return ANYTHING
 
+    def _elsewhere(self, found: Iterable[tuple[Names, Binding]], way: Way) -> Possible:
+        """Return what names of other files may hold."""
+        union, some = NOTHING, False
+        for names, binding in found:
+            some, name = True, name_of(names, binding)
+            if name is None:
+                return ANYTHING
+            union |= self.at(names).held(Holder(name, scope=names.module), way)
+        return union if some else ANYTHING
+
     def _of_attribute(self, holder: Holder, way: Way) -> Possible:
         assert holder.owner is not None
         if way and way[0] is Step.CALL:
@@ -253,11 +278,15 @@ class Values:
         if prop is not None:
             return prop
         related = related_classes(self.names, holder.owner)
-        values, pure = values_of_attribute(self.names, holder.name, related)
+        values, pure = values_of_attribute(self.names, holder.name, related, through_bases=True)
         found = self._union([(value, way) for value in map(field_default, values) if value])
         for owner in related:
             if holder.name in fields(owner):
                 found |= self._callers.field(owner, holder.name, way)
+        for names, base in bases_abroad(self.names, related):
+            if base is None:
+                return found | ANYTHING
+            found |= self.at(names).held(Holder(holder.name, owner=base), way)
         return found if pure else found | ANYTHING
 
     def _of_method(self, owner: ast.ClassDef, name: str, way: Way) -> Possible | None:

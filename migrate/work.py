@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from migrate.flow import Flow
 from migrate.match import Form, Refusal, Site
-from migrate.model import Evidence, Pair, Span, Status
+from migrate.model import Claim, Evidence, Pair, Span, Status
 from migrate.places import Place
 from migrate.resolve import Names
 from migrate.rewrite import Plan
@@ -174,6 +174,7 @@ class File:
     flow: Flow = field(default_factory=Flow)
     called: dict[int, Called] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
+    claims: list[tuple[Site, Claim]] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
 
 

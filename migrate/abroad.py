@@ -1,0 +1,156 @@
+"""The other files of a project in which what one file binds is read, or is given. Read-only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from migrate.holders import (
+    Holder,
+    field_reached,
+    foreign_bases,
+    methods,
+    parameter,
+    related_classes,
+    uses_of_attribute,
+    uses_of_name,
+)
+from migrate.places import Place
+from migrate.resolve import Names
+from migrate.scopes import FUNCTIONS, Binding, Scope
+
+
+def is_visible(names: Names, holder: Holder) -> bool:
+    """Tell whether other files may read what a name or attribute holds."""
+    return names.project is not None and (holder.owner is not None or holder.scope is names.module)
+
+
+def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
+    """Yield where other files of the run read a name of a module, or an attribute of a class.
+
+    An attribute of something unknown counts wherever the file imports the module at all.
+    """
+    project = names.project
+    if project is None or not is_visible(names, holder):
+        return
+    module = project.module_of(names.path)
+    for path in project.importers(module):
+        other = project.names_at(path)
+        if other is None or other is names:
+            continue
+        if holder.owner is None:
+            yield from ((other, place) for place in _reads(other, names, module, holder.name))
+        else:
+            heirs = [c for c in other.classes if holder.owner.name in map(_last, c.bases)]
+            found = uses_of_attribute(other, holder.name, heirs)
+            yield from ((other, place) for place, _ in found)
+    for other, base in bases_abroad(names, [holder.owner] if holder.owner is not None else []):
+        if base is not None:
+            found = uses_of_attribute(other, holder.name, related_classes(other, base))
+            yield from ((other, place) for place, _ in found)
+
+
+def _reads(other: Names, names: Names, module: str, name: str) -> Iterator[Place]:
+    """Yield where a file reads a name of a module, under whatever name it imports it."""
+    seen: set[int] = set()
+    for scope, local in _imported_as(other, names, name):
+        for use, _ in uses_of_name(other, scope, local):
+            if id(use.node) not in seen:
+                seen.add(id(use.node))
+                yield use
+    for _, place in list(other.places_of(name)):
+        node = place.node
+        if isinstance(node, ast.Attribute) and node.attr == name:
+            meanings = other.resolve(node.value, other.scope_of(place))
+            if isinstance(node.ctx, ast.Load) and module in meanings:
+                yield place
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            stars = [base for _, base in other.module.stars]
+            if stars and other.bindings_of(name, other.scope_of(place)) is None:
+                for base in stars:
+                    if any(each is names for each, _ in definitions(other, base, name)):
+                        yield place
+
+
+def _imported_as(other: Names, names: Names, name: str) -> Iterator[tuple[Scope, str]]:
+    """Yield the names, each with its scope, under which a file imports a name of a module."""
+    scopes = {id(other.module): other.module}
+    for _, place in list(other.places_of(name)):
+        if isinstance(place.node, ast.alias):
+            scope = other.scope_of(place)
+            scopes[id(scope)] = scope
+    for scope in scopes.values():
+        for local, bindings in list(scope.bindings.items()):
+            if any(_is_bound_in(other, binding, names, name) for binding in bindings):
+                yield scope, local
+
+
+def _is_bound_in(other: Names, binding: Binding, names: Names, name: str) -> bool:
+    if binding.imported_from is None or binding.alias is None:
+        return False
+    found = definitions(other, binding.imported_from, binding.alias.name)
+    return any(each is names and name_of(each, bound) == name for each, bound in found)
+
+
+def definitions(names: Names, module: str, name: str) -> Iterator[tuple[Names, Binding]]:
+    """Yield what binds `name` of another module of the project, with the names of its file."""
+    if names.project is not None:
+        yield from names.project.definitions(module, name, names.path)
+
+
+def defined(names: Names, expression: ast.expr, place: Place) -> Iterator[tuple[Names, Binding]]:
+    """Yield what a name or attribute of another module is bound by, with the names of its file."""
+    scope = names.scope_of(place)
+    if isinstance(expression, ast.Name):
+        bound = names.bindings_of(expression.id, scope)
+        for binding in bound[0] if bound is not None else ():
+            if binding.imported_from is not None and binding.alias is not None:
+                yield from definitions(names, binding.imported_from, binding.alias.name)
+    elif isinstance(expression, ast.Attribute) and names.project is not None:
+        for meaning in sorted(names.resolve(expression.value, scope)):
+            if names.project.is_module(meaning, names.path):
+                yield from definitions(names, meaning, expression.attr)
+
+
+def bases_abroad(
+    names: Names, classes: Sequence[ast.ClassDef]
+) -> Iterator[tuple[Names, ast.ClassDef | None]]:
+    """Yield the classes of other files that classes inherit from; None for what is not found."""
+    for base, place in foreign_bases(names, classes):
+        found = [(n, b.statement) for n, b in defined(names, base, place)]
+        yield from ((n, s if isinstance(s, ast.ClassDef) else None) for n, s in found)
+        if not found:
+            yield names, None
+
+
+def parameters_abroad(names: Names, place: Place) -> Iterator[tuple[Names, Holder]]:
+    """Yield the parameters, of functions and classes of other files, that an argument reaches."""
+    call = place.parent(2 if isinstance(place.parent(), ast.keyword) else 1)
+    if names.project is None or not isinstance(call, ast.Call):
+        return
+    for other, binding in defined(names, call.func, place):
+        statement = binding.statement
+        if isinstance(statement, FUNCTIONS):
+            reached = parameter(other, statement, call, place, is_bound=False)
+            yield from ((other, holder) for holder in reached)
+        elif isinstance(statement, ast.ClassDef):
+            for function in methods([statement], "__init__"):
+                reached = parameter(other, function, call, place, is_bound=True)
+                yield from ((other, holder) for holder in reached)
+            name = field_reached(statement, call, place)
+            if name is not None:
+                yield other, Holder(name, owner=statement)
+
+
+def name_of(names: Names, binding: Binding) -> str | None:
+    """Return the name that a binding of a module binds."""
+    for name, bindings in names.module.bindings.items():
+        if any(each is binding for each in bindings):
+            return name
+    return None
+
+
+def _last(base: ast.expr) -> str:
+    while isinstance(base, ast.Subscript):
+        base = base.value
+    return str(getattr(base, "attr", getattr(base, "id", "")))
