@@ -298,8 +298,8 @@ class _Remedies:
 
         whole: list[Span] = []
         for work in self.file.works:
-            if work.refusal is None and work.made is not None and work.site.call is not None:
-                span = Span(self.names.start(work.site.call), self.names.end(work.site.call))
+            if work.refusal is None and work.made is not None:
+                span = Span(self.names.start(work.site.node), self.names.end(work.site.node))
                 if inside(span) and work.made.is_structural:
                     whole.append(span)
                     yield Edit(span, work.after)
