@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -119,16 +120,21 @@ class _Remedies:
                 yield from self.losses_of(Place((*place.path[:-1], statement.value)))
 
     def _returned(self, call: ast.Call, place: Place) -> Iterator[LossCall]:
-        """Yield the losses that a function or method of this file returns."""
-        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-        if not name or name in ("forward", "__call__"):
-            return
-        for _, found in self.names.places_of(name):
-            function = found.node
-            if not isinstance(function, FUNCTIONS) or function.name != name:
-                continue
-            for path in _returns(found):
-                yield from self.losses_of(path)
+        """Yield the losses that a function of this file, or a method of the class, returns."""
+        functions: list[ast.AST] = []
+        if isinstance(call.func, ast.Name):
+            bound = self.names.bindings_of(call.func.id, self.names.scope_of(place))
+            functions = [b.statement for b in bound[0] if b.statement is not None] if bound else []
+        elif isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self":
+            around = [node for node in place.path if isinstance(node, ast.ClassDef)]
+            functions = (
+                [f for f in around[-1].body if _is_named(f, call.func.attr)] if around else []
+            )
+        for function in functions:
+            if isinstance(function, FUNCTIONS):
+                path = self.names.place_at(self.names.start(function)).path
+                for returned in _returns(Place(path[: path.index(function) + 1])):
+                    yield from self.losses_of(returned)
 
     def message(self, receiver: Place) -> str:
         """Return why the call stays, and the line to write in its place."""
@@ -219,7 +225,7 @@ class _Remedies:
             each = stack.pop()
             if isinstance(each.node, ast.Name) and isinstance(each.node.ctx, ast.Load):
                 yield each
-            for inner in ast.iter_child_nodes(each.node):
+            for inner in reversed(list(ast.iter_child_nodes(each.node))):
                 stack.append(Place((*each.path, inner)))
 
     def _value(self, place: Place) -> Place | None:
@@ -271,7 +277,7 @@ class _Remedies:
         name = place.node
         assert isinstance(name, ast.Name)
         call = place.parent()
-        if id(call) in self.by_call:
+        if id(call) in self.by_call or _LOSS.search(name.id):
             return False
         scope = self.names.scope_of(place)
         value = self._value(place)
@@ -298,8 +304,8 @@ class _Remedies:
 
         whole: list[Span] = []
         for work in self.file.works:
-            if work.refusal is None and work.made is not None and work.site.call is not None:
-                span = Span(self.names.start(work.site.call), self.names.end(work.site.call))
+            if work.refusal is None and work.made is not None:
+                span = Span(self.names.start(work.site.node), self.names.end(work.site.node))
                 if inside(span) and work.made.is_structural:
                     whole.append(span)
                     yield Edit(span, work.after)
@@ -315,6 +321,10 @@ class _Remedies:
                 yield Edit(draft.span, "".join(parts))
 
 
+def _is_named(node: ast.AST, name: str) -> bool:
+    return isinstance(node, FUNCTIONS) and node.name == name
+
+
 def _returns(place: Place) -> Iterator[Place]:
     """Yield what a function returns, without those within it."""
     stack = [place]
@@ -326,6 +336,9 @@ def _returns(place: Place) -> Iterator[Place]:
             if not isinstance(inner, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
                 stack.append(Place((*each.path, inner)))
 
+
+#: What a loss is called, of which no parameters are trained.
+_LOSS = re.compile(r"loss|criterion", re.IGNORECASE)
 
 #: What a model is called, where nothing else tells.
 _MODELS = frozenset({"backbone", "classifier", "model", "net", "network"})

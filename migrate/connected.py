@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from migrate.match import Site
 from migrate.places import Place
+from migrate.symptoms import uses
 
 if TYPE_CHECKING:
     from migrate.tensor_rules import TensorRule
@@ -35,7 +36,12 @@ class LossCall:
     @property
     def needs_int32(self) -> bool:
         """Whether labels of int64 are refused, and logits of float64 too."""
-        return any(s.rule.kind == "class" and s.rule.kernel == "cross_entropy" for s in self.sites)
+        return any(s.rule.target == "mindspore.nn.CrossEntropyLoss" for s in self.sites)
+
+    @property
+    def takes_int32(self) -> bool:
+        """Whether labels of int32 were measured to be taken: not of mindspore.mint."""
+        return not any(s.rule.target.startswith("mindspore.mint.") for s in self.sites)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,29 +110,11 @@ class Flow:
 
 
 def loss_calls(file: File) -> list[LossCall]:
-    """Return every call that computes a loss which is to be rewritten, in the order of the file."""
-    found: list[LossCall] = []
-    for work in file.works:
-        site = work.site
-        if work.refusal is not None or site.call is None:
-            continue
-        place = site.place.up()
-        operands = {}
-        for argument in site.arguments:
-            domain = site.rule.travel[argument.parameter].domain
-            if domain in ("logits", "labels", "weight"):
-                way = (argument.keyword,) if argument.keyword is not None else ()
-                operands[domain] = Place((*place.path, *way, argument.value))
-        found.append(LossCall((site,), place, operands))
-    for called in file.flow.calls:
-        operands = {}
-        call = called.call
-        rule = called.sites[0].rule
-        for name, value in zip(("logits", "labels"), call.args, strict=False):
-            operands[name] = Place((*called.place.path, value))
-        for keyword in call.keywords:
-            if keyword.arg in rule.source_call:
-                name = ("logits", "labels")[rule.source_call.index(keyword.arg)]
-                operands[name] = Place((*called.place.path, keyword, keyword.value))
-        found.append(LossCall(called.sites, called.place, operands))
-    return sorted(found, key=lambda loss: file.names.start(loss.place.node))  # type: ignore[arg-type]
+    """Return every call with an operand of a loss to be rewritten, in the order of the file."""
+    around: dict[int, LossCall] = {}
+    for use in uses(file):
+        if use.role in ("logits", "labels", "weight"):
+            place = use.place.up(2 if isinstance(use.place.parent(), ast.keyword) else 1)
+            loss = around.setdefault(id(use.call), LossCall(use.sites, place, {}))
+            loss.operands[use.role] = use.place
+    return sorted(around.values(), key=lambda loss: file.names.start(loss.place.node))  # type: ignore[arg-type]

@@ -98,8 +98,8 @@ def rewrite_source(
     follow_instances(file)
     take_claims(file, claims)
     file.moves += container_moves(file)
-    _move_tensors(file)
-    _tell_differences(file, cast=labels == "cast")
+    settled = _move_tensors(file)
+    _tell_differences(file, settled, cast=labels == "cast")
     settle_annotations(file)
     for work in works:
         if work.refusal is None and work.made is None:
@@ -124,9 +124,13 @@ def _claims(file: File) -> tuple[Claim, ...]:
     return tuple(claim for site, claim in file.claims if id(site) in done)
 
 
-def _tell_differences(file: File, *, cast: bool) -> None:
+def _tell_differences(file: File, settled: frozenset[int], *, cast: bool) -> None:
     """Add what is said of differences that the source shows, and the casts that are asked for."""
-    told = signs(file)
+    told = [
+        sign
+        for sign in signs(file)
+        if sign.difference.id not in _SETTLED or id(sign.use.place.node) not in settled
+    ]
     made = list(casts(file, told)) if cast else []
     done = {(sign.difference.id, id(sign.use.call)) for sign, _ in made}
     file.moves += [move for _, move in made]
@@ -134,7 +138,12 @@ def _tell_differences(file: File, *, cast: bool) -> None:
     file.moves += notes(left)
 
 
-def _move_tensors(file: File) -> None:
+#: The differences that are none where the operand moves with the loss.
+_SETTLED = frozenset({"float64-logits", "int64-labels", "weight-array", "weight-list"})
+
+
+def _move_tensors(file: File) -> frozenset[int]:
+    """Move the tensors around losses; return the operands of which nothing is left to tell."""
     if any(work.refusal is None for work in file.works):
         # Late: most files hold nothing that could move.
         from migrate.backward import hand_over_backward
@@ -144,9 +153,11 @@ def _move_tensors(file: File) -> None:
         from migrate.tensor_rules import default_tensor_rules
 
         origins, rules = Origins(file.names), default_tensor_rules()
-        move_tensors(file, origins, rules)
+        settled = move_tensors(file, origins, rules)
         move_seeds(file, rules)
         hand_over_backward(file, origins, rules)
+        return settled
+    return frozenset()
 
 
 def _quote(text: str) -> str:

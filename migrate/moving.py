@@ -24,15 +24,34 @@ if TYPE_CHECKING:
     from migrate.tensor_rules import TensorRule, TensorRules
 
 
-def move_tensors(file: File, origins: Origins, rules: TensorRules) -> None:
-    """Add to `file.moves` what goes with the losses: whole flows, each call of them proven."""
+def move_tensors(file: File, origins: Origins, rules: TensorRules) -> frozenset[int]:
+    """Add to `file.moves` what goes with the losses: whole flows, each call of them proven.
+
+    Returns
+    -------
+    frozenset of int
+        The `id` of each operand that now is made in a dtype that MindSpore takes.
+    """
     losses = loss_calls(file)
+    settled: set[int] = set()
     for flow in flows(file.names, losses, origins, rules):
-        if flow.nodes and not flow.reason:
-            file.moves += _Mover(file.names, origins, rules, flow, file.quote).moves()
+        if not flow.nodes or flow.reason:
+            continue
+        moves = list(_Mover(file.names, origins, rules, flow, file.quote).moves())
+        file.moves += moves
+        if moves:
+            settled.update(_made_here(flow))
     for flow in results(file.names, losses, origins, rules):
         # What a loss gives is MindSpore's already, so that each of its readings stands for itself.
         file.moves += _Mover(file.names, origins, rules, flow, file.quote).moves(each=True)
+    return frozenset(settled)
+
+
+def _made_here(flow: Flow) -> Iterator[int]:
+    for loss in flow.losses.values():
+        for place in loss.operands.values():
+            if id(place.node) in flow.nodes or flow.sources.get(id(place.node)):
+                yield id(place.node)
 
 
 @dataclass(slots=True)
@@ -91,7 +110,8 @@ class _Mover:
         labels = "labels" in ends
         if labels and given is not None and "int64" in given:
             only = ends <= {"labels", "shows"}
-            if only and (strict or self._states_dtype(node)):
+            taken = all(loss.takes_int32 for loss in self.flow.losses.values())
+            if only and taken and (strict or self._states_dtype(node)):
                 converted["int64"] = "int32"
             elif strict:
                 return Refusal("unproven", "labels of int64 are used for something else"), {}

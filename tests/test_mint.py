@@ -59,6 +59,7 @@ def test_neither_folder_holds_a_rule_of_the_other() -> None:
 
 def test_the_targets_of_the_command_line_are_the_folders() -> None:
     folders = {file.parent for file in target_directory("mindspore").rglob("torch.*.toml")}
+    folders.discard(target_directory("mindspore") / "tensors")  # what moves with a loss of either
     option = next(p for p in cli.cli.commands["check"].params if p.name == "target")
     assert {target_directory(each) for each in option.type.choices} == folders  # type: ignore[attr-defined]
 
