@@ -343,6 +343,22 @@ CASES = {
         },
         use("import mindspore\nfrom torch import nn\n", "mindspore.nn.NLLLoss()"),
     ),
+    "an alias that another module takes stays": Case(
+        {
+            **INIT,
+            "p/b.py": use(TORCH_NN + "Loss = nn.NLLLoss\n", "Loss()"),
+            "p/c.py": "from .b import Loss\n",
+        },
+        codes=("reference", "assigned-alias"),
+    ),
+    "an alias that no other module takes goes": Case(
+        {
+            **INIT,
+            "p/b.py": use(TORCH_NN + "Loss = nn.NLLLoss\n", "Loss()"),
+            "p/c.py": "from .b import f\n",
+        },
+        use("import mindspore\nLoss = mindspore.nn.NLLLoss\n", "Loss()"),
+    ),
     "torch's import beside a module that takes another name goes": Case(
         {
             **INIT,
