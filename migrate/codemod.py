@@ -17,6 +17,8 @@ from libcst.codemod import CodemodCommand, SkipFile
 from migrate.errors import MigrateError
 from migrate.model import Status
 from migrate.pipeline import migrate_source
+from migrate.ruleset import default_rules
+from migrate.survey import survey
 
 
 class MigrateTorchLosses(CodemodCommand):
@@ -33,8 +35,10 @@ class MigrateTorchLosses(CodemodCommand):
             If the file cannot be migrated, with the reason.
         """
         path = self.context.filename or "<string>"
+        project = survey([path], default_rules())[1] if self.context.filename else None
+        package = project.package_of(path) if project is not None else ""
         try:
-            result = migrate_source(tree.code, path=path)
+            result = migrate_source(tree.code, path=path, package=package, project=project)
         except MigrateError as error:
             raise SkipFile(f"{path}: {error}") from error
         for finding in result.with_status(Status.MANUAL):

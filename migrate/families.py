@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from migrate.match import Refusal, Site
 from migrate.model import Edit, Evidence, Span
 from migrate.references import reads_names
-from migrate.removal import exported
+from migrate.removal import is_exported
 from migrate.resolve import Names
 from migrate.rewrite import Plan
 from migrate.splice import apply
@@ -54,7 +54,7 @@ def open_subclasses(
             continue
         assert isinstance(node, ast.ClassDef)
         loose = reads_names(names, site.scope)
-        others = is_init or loose or node.name in exported(names)
+        others = is_init or loose or is_exported(names, node.name)
         base = replace(site, refusal=None, undecided=False)
         read = read_subclass(names, base, exported=others, known=known)
         inside = [s for s in sites if s is not site and not s.note and node in s.place.path]

@@ -76,15 +76,15 @@ def imported(data: bytes, roots: frozenset[bytes] | None) -> tuple[Raw, ...]:
     return tuple(found)
 
 
-@lru_cache(1)
+@lru_cache(2)
 def _patterns(roots: frozenset[bytes] | None) -> tuple[re.Pattern[bytes], ...]:
     """Return what finds `from root.a import b`, what `import root.a` or any list, what a root."""
     own = rb"(?=%b)" % _WORD
     if roots is not None:
         own = rb"(?:%b)%b" % (b"|".join(map(re.escape, sorted(roots))) or rb"(?!)", _ENDS)
-    relative = rb"\.[.\s\\]*(?:(?!import%b)%b[\w.\x80-\xff]*)?" % (_ENDS, _WORD)
+    relative = rb"\.[.\s\\]{0,99}(?:(?!import%b)%b[\w.\x80-\xff]*)?" % (_ENDS, _WORD)
     absolute = own + rb"[\w.\x80-\xff]*"
-    names = rb"from[\s\\]*(%b|%b)[\s\\]*import%b%b" % (relative, absolute, _ENDS, _LISTED)
+    names = rb"from[\s\\]{0,99}(%b|%b)[\s\\]{0,99}import%b%b" % (relative, absolute, _ENDS, _LISTED)
     several = rb"[\w.\x80-\xff \t]*,"
     modules = rb"import[ \t\f]+(?:\\\r?\n[ \t]*)*((?:%b|%b)[^\r\n;#]*)" % (own, several)
     return re.compile(names), re.compile(modules), re.compile(rb"(?<![\w.])" + own)

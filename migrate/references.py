@@ -21,7 +21,7 @@ from migrate.holders import (
 )
 from migrate.match import Form, Refusal, Site
 from migrate.places import Place
-from migrate.removal import exported
+from migrate.removal import is_exported
 from migrate.resolve import OWN, UNBOUND, Names
 from migrate.scopes import FUNCTIONS, Scope
 
@@ -284,7 +284,7 @@ class _Walker:
         self.visited.add(key)
         self.trail.shared.add(key)
         if holder.scope is not None:
-            exports = self.is_init or holder.name in exported(self.names)
+            exports = self.is_init or is_exported(self.names, holder.name)
             if holder.scope is self.names.module and exports:
                 self._refuse(holder.scope.node, f"`{holder.name}` is exported from here")
             if reads_names(self.names, holder.scope):
@@ -426,7 +426,7 @@ class _Walker:
         self.visited.add(key)
         self.trail.shared.add(key)
         if bound[1] is self.names.module and (
-            self.is_init or function.name in exported(self.names)
+            self.is_init or is_exported(self.names, function.name)
         ):
             self._refuse(function, f"`{function.name}` is exported from here")
         for use, _ in uses_of_name(self.names, bound[1], function.name):

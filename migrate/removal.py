@@ -92,12 +92,10 @@ def _is_removable(names: Names, binding: Binding, name: str) -> bool:
         return False
     if alias.asname is not None and alias.asname == alias.name:
         return False  # `from torch import nn as nn` is the explicit form of a re-export
-    if (
-        names.project is not None
-        and any(each is binding for each in names.module.bindings.get(name, ()))
-        and names.project.is_imported(names.path, name)
+    if any(each is binding for each in names.module.bindings.get(name, ())) and is_exported(
+        names, name
     ):
-        return False  # another module takes it from here
+        return False
     place = names.place_at(names.start(statement))
     if any(isinstance(node, (ast.Try, ast.TryStar, ast.With)) for node in place.path):
         return False  # a guarded import asks whether torch is there; its handler is part of that
@@ -121,6 +119,13 @@ def _is_own(names: Names, statement: ast.stmt) -> bool:
     bound = (each for every in names.module.bindings.values() for each in every)
     base = next((each.imported_from for each in bound if each.statement is statement), None)
     return base is not None and names.project.is_module(base, names.path)
+
+
+def is_exported(names: Names, name: str) -> bool:
+    """Tell whether a name of the module's is in its `__all__`, or another file reads it there."""
+    return name in exported(names) or (
+        names.project is not None and names.project.is_imported(names.path, name)
+    )
 
 
 def exported(names: Names) -> frozenset[str]:

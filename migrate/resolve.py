@@ -278,23 +278,19 @@ class Names:
 
     def is_assigned(self, expression: ast.expr, scope: Scope) -> bool:
         """Tell whether an assignment binds a name, here or in the module that it comes from."""
+        imported: list[tuple[str, str]] = []
         if isinstance(expression, ast.Name):
-            found = self.bindings_of(expression.id, scope)
-            bindings = found[0] if found is not None else []
-            if any(binding.is_assignment for binding in bindings):
+            found = self.bindings_of(expression.id, scope) or ([], self.module)
+            if any(binding.is_assignment for binding in found[0]):
                 return True
-            imported = [
-                (b.imported_from, b.alias.name)
-                for b in bindings
-                if b.imported_from is not None and b.alias is not None
-            ]
-            last = max((b.line for b in bindings), default=0)
-            if found is None or found[1] is self.module:
+            for each in found[0]:
+                if each.imported_from is not None and each.alias is not None:
+                    imported.append((each.imported_from, each.alias.name))
+            if found[1] is self.module:
+                last = max((each.line for each in found[0]), default=0)
                 imported += [(m, expression.id) for line, m in self.module.stars if line > last]
         elif isinstance(expression, ast.Attribute) and self.project is not None:
             imported = [(m, expression.attr) for m in self.resolve(expression.value, scope)]
-        else:
-            return False
         return self.project is not None and any(
             binding.is_assignment
             for module, name in imported

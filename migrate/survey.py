@@ -115,6 +115,7 @@ _BEHIND = re.compile(rb"(\w*)(?:[ \t\f]|\\\r?\n)*(as\b|\()?")
 def _renames(data: bytes, words: Prefilter) -> bool:
     """Tell whether a line may give a covered API another name: `as X`, `X = it`, or in brackets."""
     for core in words.cores:
+        outermost = _Outermost(data)
         at = data.find(core)
         while at >= 0:
             found = _BEHIND.match(data, at)
@@ -124,18 +125,29 @@ def _renames(data: bytes, words: Prefilter) -> bool:
                 another = behind == b"as" or (
                     behind is None and (b"=" in before or _DOTTED.fullmatch(before) is not None)
                 )
-                if another and _is_outermost(data, at):
+                if another and outermost(at):
                     return True
             at = data.find(core, at + len(core))
     return False
 
 
-def _is_outermost(data: bytes, at: int) -> bool:
-    """Tell whether a place is at the module's level, perhaps in an `if` or `try`."""
-    line = data.rfind(b"\n", 0, at)
-    while line >= 0 and (data[line + 1 : line + 2] in b" \t\r\n#)]}"):
-        line = data.rfind(b"\n", 0, line)
-    return not data.startswith((b"def ", b"class ", b"async "), line + 1)
+class _Outermost:
+    """Tells of places, in their order, whether no function and no class is around them."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._last = (-1, True)
+
+    def __call__(self, at: int) -> bool:
+        data, (asked, answer) = self._data, self._last
+        line = data.rfind(b"\n", 0, at)
+        # Back to where the last answer holds, and no further: a file may be one long table.
+        while line > asked and data[line + 1 : line + 2] in b" \t\r\n#)]}":
+            line = data.rfind(b"\n", 0, line)
+        if line > asked or asked < 0:
+            answer = not data.startswith((b"def ", b"class ", b"async "), line + 1)
+        self._last = (at, answer)
+        return answer
 
 
 #: What stands on the line before a name that is all there is on it.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from migrate.connected import Flow, LossCall, Node
 from migrate.holders import uses_of_name
 from migrate.places import Place
-from migrate.removal import exported
+from migrate.removal import is_exported
 from migrate.resolve import UNBOUND, Names
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class _Follower:
 
     def _readers(self, definition: Definition, place: Place, value: ast.expr) -> None:
         name = definition.target.id if isinstance(definition.target, ast.Name) else ""
-        if self.names.scope_of(place) is self.names.module and name in exported(self.names):
+        if self.names.scope_of(place) is self.names.module and is_exported(self.names, name):
             self._stay(place, f"`{name}` is exported from this file")
         for read in self.origins.readers(definition, place):
             if isinstance(read.node, ast.Name):

@@ -11,13 +11,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import libcst as cst
 import pytest
+from libcst.codemod import CodemodContext
 
+from migrate.codemod import MigrateTorchLosses
 from migrate.pipeline import migrate_file, migrate_paths
 from migrate.project import Project
 from migrate.reach import imported, statement
 from migrate.ruleset import default_rules
-from migrate.survey import survey
+from migrate.survey import scan, survey
 
 INIT = {"p/__init__.py": ""}
 TORCH_NN = "import torch.nn as nn\n"
@@ -176,6 +179,20 @@ CASES = {
         },
         use("import mindspore\n\nfrom .a import *\nfrom .c import *\n", "mindspore.nn.NLLLoss()"),
     ),
+    "modules that import each other, each asked about": Case(
+        {
+            **INIT,
+            "p/a.py": "import torch.nn as nn\nfrom .c import *\n",
+            "p/c.py": "from .a import *\n",
+            "p/b.py": use(
+                "from .a import nn as n\nfrom .c import nn\n", "n.NLLLoss(), nn.NLLLoss()"
+            ),
+        },
+        use(
+            "import mindspore\n\nfrom .a import nn as n\nfrom .c import nn\n",
+            "mindspore.nn.NLLLoss(), mindspore.nn.NLLLoss()",
+        ),
+    ),
     "modules that have a name from each other only": Case(
         {
             **INIT,
@@ -305,7 +322,7 @@ CASES = {
     "a folder called torch": Case(
         {
             "p/torch/__init__.py": "",
-            "p/torch/nn.py": "class NLLLoss:\n    pass\n",
+            "p/torch/nn.py": "from mlx.nn import NLLLoss\n",
             "p/b.py": use("import torch.nn\n", "torch.nn.NLLLoss()"),
         },
         use("import mindspore\n", "mindspore.nn.NLLLoss()"),
@@ -342,6 +359,22 @@ CASES = {
             "p/c.py": "from p import b\nlayer = b.nn.Linear(1, 1)\n",
         },
         use("import mindspore\nfrom torch import nn\n", "mindspore.nn.NLLLoss()"),
+    ),
+    "an alias that another module takes stays": Case(
+        {
+            **INIT,
+            "p/b.py": use(TORCH_NN + "Loss = nn.NLLLoss\n", "Loss()"),
+            "p/c.py": "from .b import Loss\n",
+        },
+        codes=("reference", "assigned-alias"),
+    ),
+    "an alias that no other module takes goes": Case(
+        {
+            **INIT,
+            "p/b.py": use(TORCH_NN + "Loss = nn.NLLLoss\n", "Loss()"),
+            "p/c.py": "from .b import f\n",
+        },
+        use("import mindspore\nLoss = mindspore.nn.NLLLoss\n", "Loss()"),
     ),
     "torch's import beside a module that takes another name goes": Case(
         {
@@ -443,6 +476,37 @@ def test_the_command_says_what_the_library_does(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "p/b.py:5:12" in done.stderr + done.stdout
     assert {p: (tmp_path / p).read_text() for p in TREE} == TREE
+
+
+def test_the_codemod_does_what_the_command_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, TREE)
+    for name in ("p/sub/d.py", "p/b.py"):
+        context = CodemodContext(filename=str(tmp_path / name))
+        module = cst.parse_module(TREE[name])
+        assert MigrateTorchLosses(context).transform_module(module).code == AFTER[name]
+
+
+@pytest.mark.parametrize(
+    ("line", "renames"),
+    [
+        ("Loss = nn.NLLLoss", True),
+        ("from torch.nn import NLLLoss as Loss", True),
+        ("if x:\n    Loss = nn.NLLLoss", True),
+        ("Loss = (\n    nn.NLLLoss\n)", True),
+        ("Loss = nn.NLLLoss()", False),
+        ("def f():\n    x = 1\n    Loss = nn.NLLLoss", False),
+        ("from torch.nn import NLLLoss", False),
+        ("def f():\n    a = nn.NLLLoss\nLoss = nn.NLLLoss", True),
+        ("my_NLLLoss = nn.NLLLoss2", False),
+    ],
+)
+def test_what_may_give_an_api_another_name(tmp_path: Path, line: str, renames: bool) -> None:
+    (tmp_path / "a.py").write_text(f"import torch.nn as nn\n{line}\n# nll_loss\n")
+    words = default_rules().words
+    assert scan([str(tmp_path / "a.py")], words=words, roots=None)[0].renames is renames
 
 
 RUN = """
