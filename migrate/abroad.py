@@ -17,7 +17,7 @@ from migrate.holders import (
 )
 from migrate.places import Place
 from migrate.resolve import Names
-from migrate.scopes import FUNCTIONS, Binding, Scope
+from migrate.scopes import FUNCTIONS, Binding
 
 
 def is_visible(names: Names, holder: Holder) -> bool:
@@ -33,14 +33,11 @@ def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
     project = names.project
     if project is None or not is_visible(names, holder):
         return
-    module = project.module_of(names.path)
-    for path in project.importers(module):
-        other = project.names_at(path)
-        if other is None or other is names:
-            continue
-        if holder.owner is None:
-            yield from ((other, place) for place in _reads(other, names, module, holder.name))
-        else:
+    if holder.owner is None:
+        yield from _reads_abroad(names, holder.name, set())
+        return
+    for other in project.readers(names.path, holder.name):
+        if other is not names:
             heirs = [c for c in other.classes if holder.owner.name in map(_last, c.bases)]
             found = uses_of_attribute(other, holder.name, heirs)
             yield from ((other, place) for place, _ in found)
@@ -50,46 +47,56 @@ def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
             yield from ((other, place) for place, _ in found)
 
 
+def _reads_abroad(
+    names: Names, name: str, seen: set[tuple[int, str]]
+) -> Iterator[tuple[Names, Place]]:
+    """Yield where other files read a name of a module, under whatever name they import it."""
+    if names.project is None or (id(names), name) in seen:
+        return
+    seen.add((id(names), name))
+    module = names.project.module_of(names.path)
+    for other in names.project.readers(names.path, name):
+        if other is names:
+            continue
+        yield from ((other, place) for place in _reads(other, names, module, name))
+        for _, place in list(other.places_of(name)):
+            node = place.node
+            if isinstance(node, ast.alias) and other.scope_of(place) is other.module:
+                # Who imports it from there may know it by another name.
+                yield from _reads_abroad(other, node.asname or node.name, seen)
+
+
 def _reads(other: Names, names: Names, module: str, name: str) -> Iterator[Place]:
-    """Yield where a file reads a name of a module, under whatever name it imports it."""
-    seen: set[int] = set()
-    for scope, local in _imported_as(other, names, name):
-        for use, _ in uses_of_name(other, scope, local):
-            if id(use.node) not in seen:
-                seen.add(id(use.node))
-                yield use
+    """Yield where a file reads a name of a module."""
     for _, place in list(other.places_of(name)):
         node = place.node
-        if isinstance(node, ast.Attribute) and node.attr == name:
+        if isinstance(node, ast.alias) and node.name == name:
+            scope, local = other.scope_of(place), node.asname or node.name
+            ours = [b for b in scope.bindings.get(local, ()) if b.alias is node]
+            if any(_is_bound_in(other, binding, names) for binding in ours):
+                yield from (use for use, _ in uses_of_name(other, scope, local))
+        elif isinstance(node, ast.Attribute) and node.attr == name:
             meanings = other.resolve(node.value, other.scope_of(place))
             if isinstance(node.ctx, ast.Load) and module in meanings:
                 yield place
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            stars = [base for _, base in other.module.stars]
-            if stars and other.bindings_of(name, other.scope_of(place)) is None:
-                for base in stars:
-                    if any(each is names for each, _ in definitions(other, base, name)):
-                        yield place
+            free = other.bindings_of(name, other.scope_of(place)) is None
+            if free and any(each is names for each, _ in _by_star(other, name)):
+                yield place
 
 
-def _imported_as(other: Names, names: Names, name: str) -> Iterator[tuple[Scope, str]]:
-    """Yield the names, each with its scope, under which a file imports a name of a module."""
-    scopes = {id(other.module): other.module}
-    for _, place in list(other.places_of(name)):
-        if isinstance(place.node, ast.alias):
-            scope = other.scope_of(place)
-            scopes[id(scope)] = scope
-    for scope in scopes.values():
-        for local, bindings in list(scope.bindings.items()):
-            if any(_is_bound_in(other, binding, names, name) for binding in bindings):
-                yield scope, local
-
-
-def _is_bound_in(other: Names, binding: Binding, names: Names, name: str) -> bool:
-    if binding.imported_from is None or binding.alias is None:
+def _is_bound_in(other: Names, binding: Binding, names: Names) -> bool:
+    """Tell whether an import is of a name of the module of `names`, or one that it hands on."""
+    project = names.project
+    if binding.imported_from is None or project is None:
         return False
-    found = definitions(other, binding.imported_from, binding.alias.name)
-    return any(each is names and name_of(each, bound) == name for each, bound in found)
+    found = project.names(binding.imported_from, other.path)
+    return found is names
+
+
+def _by_star(names: Names, name: str) -> Iterator[tuple[Names, Binding]]:
+    for _, base in names.module.stars:
+        yield from definitions(names, base, name)
 
 
 def definitions(names: Names, module: str, name: str) -> Iterator[tuple[Names, Binding]]:
@@ -103,6 +110,8 @@ def defined(names: Names, expression: ast.expr, place: Place) -> Iterator[tuple[
     scope = names.scope_of(place)
     if isinstance(expression, ast.Name):
         bound = names.bindings_of(expression.id, scope)
+        if bound is None:
+            yield from _by_star(names, expression.id)
         for binding in bound[0] if bound is not None else ():
             if binding.imported_from is not None and binding.alias is not None:
                 yield from definitions(names, binding.imported_from, binding.alias.name)
@@ -121,6 +130,18 @@ def bases_abroad(
         yield from ((n, s if isinstance(s, ast.ClassDef) else None) for n, s in found)
         if not found:
             yield names, None
+
+
+def heirs_abroad(names: Names, owner: ast.ClassDef) -> Iterator[tuple[Names, ast.ClassDef]]:
+    """Yield the classes of other files that inherit from a class."""
+    if names.project is None:
+        return
+    for other in names.project.readers(names.path, owner.name):
+        for each in other.classes if other is not names else ():
+            if (other, each) != (names, owner) and any(
+                base is owner for _, base in bases_abroad(other, [each])
+            ):
+                yield other, each
 
 
 def parameters_abroad(names: Names, place: Place) -> Iterator[tuple[Names, Holder]]:

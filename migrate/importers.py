@@ -58,10 +58,12 @@ class Importers:
         return cls({name: tuple(dict.fromkeys(every)) for name, every in found.items()})
 
     @classmethod
-    def of_files(cls, files: Iterable[str], layout: Layout) -> Importers:
-        """Return the index of some files, each of which is read."""
+    def of_files(
+        cls, files: Iterable[str], layout: Layout, beside: Iterable[str] = ()
+    ) -> Importers:
+        """Return the index of some files, each of which is read; they may import those `beside`."""
         files = tuple(files)
-        roots = layout.roots(files)
+        roots = layout.roots((*files, *beside))
         return cls.of({file: tuple(imported(_read(file), roots)) for file in files})
 
     def within(self, files: Collection[str]) -> Importers:

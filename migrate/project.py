@@ -7,7 +7,7 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from migrate.errors import MigrateError
@@ -111,9 +111,24 @@ class Project:
         path = self.path_of(module, near)
         return None if path is None else self.names_in(path)
 
-    def names_at(self, path: str) -> Names | None:
-        """Return the names of a file, or None where it cannot be parsed."""
-        return self.names_in(os.path.abspath(path))  # noqa: PTH100
+    def readers(self, path: str, word: str) -> Iterator[Names]:
+        """Yield the names of the files that import the module in `path` and hold `word`, sorted.
+
+        In a run of few files, those of its package that are not in the run are among them.
+        """
+        found = set(self._everyone.importers(path, self.layout))
+        if len(self.files) <= FEW:
+            found.update(self._beside(path).importers(path, self.layout))
+        for reader in sorted(map(os.path.abspath, found)):
+            if word.encode() in self._data(reader):
+                names = self.names_in(reader)
+                if names is not None:
+                    yield names
+
+    @cached_property
+    def _everyone(self) -> Importers:
+        # That of the survey knows those modules only that hold a covered API.
+        return Importers.of_files(self.files, self.layout)
 
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
@@ -152,7 +167,7 @@ class Project:
                 if name.endswith(".py")
             ]
             others = sorted(file for file in found if file not in known)
-            self._around[top] = Importers.of_files(others, self.layout)
+            self._around[top] = Importers.of_files(others, self.layout, self.files)
         return self._around[top]
 
     @property

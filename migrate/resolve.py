@@ -50,9 +50,6 @@ class Elsewhere(Protocol):
     def names(self, module: str, near: str = "") -> Names | None:
         """Return the names of a module, or None where there is none that can be parsed."""
 
-    def names_at(self, path: str) -> Names | None:
-        """Return the names of a file, or None where it cannot be parsed."""
-
     def module_of(self, path: str) -> str:
         """Return the dotted name of a file."""
 
@@ -61,6 +58,9 @@ class Elsewhere(Protocol):
 
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
+
+    def readers(self, path: str, word: str) -> Iterator[Names]:
+        """Yield the names of the files that import the module in a file and hold a word."""
 
     def importers(self, module: str) -> tuple[str, ...]:
         """Return the files of the run that import a module, or a name from it, sorted."""

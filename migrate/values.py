@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
-from migrate.abroad import bases_abroad, defined, definitions, name_of
+from migrate.abroad import bases_abroad, defined, definitions, heirs_abroad, name_of
 from migrate.attributes import DEVICE_METHODS, TORCH_CONTAINERS, is_torch_loss
 from migrate.callers import Callers
 from migrate.cells import (
@@ -287,6 +287,8 @@ class Values:
             if base is None:
                 return found | ANYTHING
             found |= self.at(names).held(Holder(holder.name, owner=base), way)
+        for names, heir in heirs_abroad(self.names, holder.owner):
+            found |= self.at(names).held(Holder(holder.name, owner=heir), way)
         return found if pure else found | ANYTHING
 
     def _of_method(self, owner: ast.ClassDef, name: str, way: Way) -> Possible | None:

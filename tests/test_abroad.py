@@ -1,0 +1,245 @@
+"""Instances that go from file to file: migrated as a project, and run before and after.
+
+Before runs under torch and after under MindSpore; what is not rewritten is reported, and then
+nothing that it reaches has changed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import frameworks
+import pytest
+from test_reach import LABELS, ROWS
+
+from migrate.model import Status
+from migrate.pipeline import migrate_paths
+
+#: Projects by file, each with a function `run(x, y)` in main.py.
+TOGETHER = {
+    "a global that is imported": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.CrossEntropyLoss()\n",
+        "main.py": (
+            "from losses import criterion\ndef run(x, y): return criterion(input=x, target=y)\n"
+        ),
+    },
+    "a global of a module": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.CrossEntropyLoss()\n",
+        "main.py": ("import losses as L\ndef run(x, y): return L.criterion(target=y, input=x)\n"),
+    },
+    "a global that a package hands on under another name": {
+        "pkg/__init__.py": "from .losses import criterion as crit\n",
+        "pkg/losses.py": "import torch.nn as nn\ncriterion = nn.CrossEntropyLoss()\n",
+        "main.py": "from pkg import crit\ndef run(x, y): return crit.forward(x, target=y)\n",
+    },
+    "a star": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.NLLLoss(None, False)\n",
+        "main.py": "from losses import *\ndef run(x, y): return criterion(input=x, target=y)\n",
+    },
+    "a function that gives it": {
+        "pkg/__init__.py": "",
+        "pkg/make.py": "from torch.nn import NLLLoss\ndef make(): return NLLLoss(None, False)\n",
+        "pkg/use.py": (
+            "from .make import make\ndef go(x, y):\n    loss = make()\n"
+            "    return loss(input=x, target=y)\n"
+        ),
+        "main.py": "from pkg.use import go\ndef run(x, y): return go(x, y)\n",
+    },
+    "a function that takes it": {
+        "pkg/__init__.py": "",
+        "pkg/use.py": "def go(loss, x, y): return loss(target=y, input=x)\n",
+        "main.py": (
+            "import torch.nn as nn\nfrom pkg.use import go\n"
+            "def run(x, y): return go(nn.NLLLoss(), x, y)\n"
+        ),
+    },
+    "a class that takes it": {
+        "trainer.py": (
+            "class Trainer:\n    def __init__(self, loss):\n        self.loss = loss\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\nfrom trainer import Trainer\n"
+            "def run(x, y): return Trainer(loss=nn.CrossEntropyLoss()).go(x, y)\n"
+        ),
+    },
+    "a field": {
+        "box.py": (
+            "from dataclasses import dataclass\n@dataclass\nclass Box:\n    loss: object\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\nfrom box import Box\n"
+            "def run(x, y): return Box(nn.CrossEntropyLoss()).go(x, y)\n"
+        ),
+    },
+    "an attribute of a base class": {
+        "base.py": (
+            "import torch.nn as nn\nclass Base:\n    def __init__(self):\n"
+            "        self.loss = nn.CrossEntropyLoss()\n"
+        ),
+        "main.py": (
+            "from base import Base\nclass Box(Base):\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+            "def run(x, y): return Box().go(x, y)\n"
+        ),
+    },
+    "an attribute that a subclass sets": {
+        "base.py": (
+            "class Base:\n    loss = None\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\nfrom base import Base\nclass Box(Base):\n"
+            "    def __init__(self):\n        self.loss = nn.CrossEntropyLoss()\n"
+            "def run(x, y): return Box().go(x, y)\n"
+        ),
+    },
+    "a dict": {
+        "losses.py": (
+            "import torch.nn as nn\nLOSSES = {'ce': nn.CrossEntropyLoss(), 'nll': nn.NLLLoss()}\n"
+        ),
+        "main.py": (
+            "from losses import LOSSES\n"
+            "def run(x, y): return sum(f(input=x, target=y) for f in LOSSES.values())\n"
+        ),
+    },
+    "modules that import each other": {
+        "one.py": (
+            "import torch.nn as nn\nimport two\nloss = nn.NLLLoss()\n"
+            "def go(x, y): return two.call(x, y)\n"
+        ),
+        "two.py": "import one\ndef call(x, y): return one.loss(input=x, target=y)\n",
+        "main.py": "import one\ndef run(x, y): return one.go(x, y)\n",
+    },
+    "constructors in two files": {
+        "use.py": "def go(loss, x, y): return loss(input=x, target=y)\n",
+        "other.py": (
+            "import torch.nn as nn\nfrom use import go\n"
+            "def other(x, y): return go(nn.NLLLoss(), x, y)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\nfrom use import go\nfrom other import other\n"
+            "def run(x, y): return go(nn.CrossEntropyLoss(), x, y) + other(x, y)\n"
+        ),
+    },
+}
+
+#: Projects in which one constructor must be handed over.
+APART = {
+    "a global that another file moves": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.CrossEntropyLoss()\n",
+        "main.py": (
+            "from losses import criterion\ncriterion.cpu()\ndef run(x, y): return criterion(x, y)\n"
+        ),
+    },
+    "a function that others give something else": {
+        "use.py": "def go(loss, x, y): return loss(target=y, input=x)\n",
+        "main.py": (
+            "import torch.nn as nn\nfrom use import go\n"
+            "def mine(target, input): return input[0, 0] * 0\n"
+            "def run(x, y): return go(nn.NLLLoss(), x, y) + go(mine, x, y)\n"
+        ),
+    },
+    "a dict to which another file adds": {
+        "losses.py": "import torch.nn as nn\nLOSSES = {'ce': nn.CrossEntropyLoss()}\n",
+        "main.py": (
+            "from losses import LOSSES\n"
+            "def mine(target, input): return input[0, 0] * 0\n"
+            "LOSSES['mine'] = mine\n"
+            "def run(x, y): return sum(f(input=x, target=y) for f in LOSSES.values())\n"
+        ),
+    },
+    "a call with side effects": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.CrossEntropyLoss()\n",
+        "main.py": (
+            "from losses import criterion\n"
+            "def run(x, y): return criterion(target=abs(y), input=abs(x))\n"
+        ),
+    },
+}
+
+
+def written(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def figure(folder: Path, x: object, y: object, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Run a project, and forget its modules again."""
+    known = set(sys.modules)
+    monkeypatch.syspath_prepend(folder)
+    try:
+        return float(importlib.import_module("main").run(x, y))
+    finally:
+        monkeypatch.undo()
+        for name in set(sys.modules) - known:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
+                del sys.modules[name]
+
+
+def of_torch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    torch = frameworks.torch()
+    return figure(folder, torch.tensor(ROWS), torch.tensor(LABELS), monkeypatch)
+
+
+def of_mindspore(folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    mindspore = frameworks.mindspore()
+    labels = mindspore.Tensor(LABELS, mindspore.int32)
+    return figure(folder, mindspore.Tensor(ROWS), labels, monkeypatch)
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*.py"))}
+
+
+@pytest.mark.parametrize("files", TOGETHER.values(), ids=TOGETHER)
+def test_a_project_gives_the_same_figure(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = written(tmp_path / "before", files)
+    after = written(tmp_path / "after", files)
+    results = list(migrate_paths([str(after)], write=True))
+    assert not [r.error for r in results if r.error]
+    assert not [f for r in results for f in r.with_status(Status.MANUAL)]
+    assert not [r.torch_left for r in results if r.torch_left]
+    assert of_mindspore(after, monkeypatch) == pytest.approx(
+        of_torch(before, monkeypatch), rel=1e-5
+    )
+    assert not any(r.changed for r in migrate_paths([str(after)]))
+
+
+@pytest.mark.parametrize("files", APART.values(), ids=APART)
+def test_what_cannot_move_together_stays_as_it_is(files: dict[str, str], tmp_path: Path) -> None:
+    folder = written(tmp_path, files)
+    results = list(migrate_paths([str(folder)], write=True))
+    assert [f.code for r in results for f in r.with_status(Status.MANUAL)]
+    assert texts(folder) == dict(sorted(files.items()))
+
+
+@pytest.mark.parametrize("name", ["a global that is imported", "a function that takes it"])
+def test_a_file_given_alone_stays_where_another_would_have_to_change(
+    name: str, tmp_path: Path
+) -> None:
+    folder = written(tmp_path, TOGETHER[name])
+    alone = next(str(folder / n) for n, text in TOGETHER[name].items() if "nn." in text)
+    [result] = migrate_paths([alone])
+    assert not result.changed
+    assert [f.code for f in result.findings] == ["keyword-call"]
+
+
+def test_the_answer_does_not_depend_on_how_many_work_or_on_the_order(tmp_path: Path) -> None:
+    folder = written(tmp_path, {
+        f"p{i}/{name}": text.replace("losses", f"p{i}.losses")
+        for i in range(40)
+        for name, text in TOGETHER["a global that is imported"].items()
+    })  # fmt: skip
+    paths = sorted(map(str, folder.rglob("*.py")))
+    once = [(r.path, r.after, r.findings) for r in migrate_paths([*paths], jobs=1)]
+    again = [(r.path, r.after, r.findings) for r in migrate_paths(paths[::-1], jobs=3)]
+    assert once == again
+    assert sum(after is not None for _, after, _ in once) == len(paths)
