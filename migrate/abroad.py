@@ -132,15 +132,15 @@ def bases_abroad(
             yield names, None
 
 
-def heirs_abroad(names: Names, owner: ast.ClassDef) -> Iterator[tuple[Names, ast.ClassDef]]:
-    """Yield the classes of other files that inherit from a class."""
+def heirs_abroad(
+    names: Names, owner: ast.ClassDef, attribute: str
+) -> Iterator[tuple[Names, ast.ClassDef]]:
+    """Yield the classes of other files that inherit from a class, where they hold a word."""
     if names.project is None:
         return
-    for other in names.project.readers(names.path, owner.name):
+    for other in names.project.readers(names.path, owner.name, attribute):
         for each in other.classes if other is not names else ():
-            if (other, each) != (names, owner) and any(
-                base is owner for _, base in bases_abroad(other, [each])
-            ):
+            if any(base is owner for _, base in bases_abroad(other, [each])):
                 yield other, each
 
 

@@ -58,6 +58,7 @@ class Project:
         words: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:  # fmt: skip
         self.files = tuple(sorted(files))
+        self._readers: dict[str, tuple[str, ...]] = {}
         self._absolute = frozenset(map(os.path.abspath, self.files))
         self.layout = Layout(self.files)
         self._importers = importers
@@ -111,16 +112,18 @@ class Project:
         path = self.path_of(module, near)
         return None if path is None else self.names_in(path)
 
-    def readers(self, path: str, word: str) -> Iterator[Names]:
-        """Yield the names of the files that import the module in `path` and hold `word`, sorted.
+    def readers(self, path: str, *words: str) -> Iterator[Names]:
+        """Yield the names of the files that import the module in `path` and hold `words`, sorted.
 
         In a run of few files, those of its package that are not in the run are among them.
         """
-        found = set(self._everyone.importers(path, self.layout))
-        if len(self.files) <= FEW:
-            found.update(self._beside(path).importers(path, self.layout))
-        for reader in sorted(map(os.path.abspath, found)):
-            if word.encode() in self._data(reader):
+        if path not in self._readers:
+            found = set(self._everyone.importers(path, self.layout))
+            if len(self.files) <= FEW:
+                found.update(self._beside(path).importers(path, self.layout))
+            self._readers[path] = tuple(sorted(map(os.path.abspath, found)))
+        for reader in self._readers[path]:
+            if all(word.encode() in self._data(reader) for word in words):
                 names = self.names_in(reader)
                 if names is not None:
                     yield names

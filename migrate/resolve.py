@@ -59,8 +59,8 @@ class Elsewhere(Protocol):
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
 
-    def readers(self, path: str, word: str) -> Iterator[Names]:
-        """Yield the names of the files that import the module in a file and hold a word."""
+    def readers(self, path: str, *words: str) -> Iterator[Names]:
+        """Yield the names of the files that import the module in a file and hold some words."""
 
     def importers(self, module: str) -> tuple[str, ...]:
         """Return the files of the run that import a module, or a name from it, sorted."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 
 from migrate.abroad import bases_abroad, defined, definitions, heirs_abroad, name_of
 from migrate.attributes import DEVICE_METHODS, TORCH_CONTAINERS, is_torch_loss
@@ -50,6 +51,14 @@ from migrate.resolve import UNBOUND, Names
 from migrate.scopes import COMPREHENSIONS, FUNCTIONS, Binding, Scope
 
 
+class _Look(Enum):
+    """In which direction the classes of other files are looked at from a class."""
+
+    BOTH = "both"
+    UP = "bases"
+    DOWN = "heirs"
+
+
 class Values:
     """Answers what the expressions of one file may be.
 
@@ -69,6 +78,7 @@ class Values:
         self._known[id(names)] = self
         self.by_call = {id(site.call): site for site in sites}
         self._callers = Callers(names, self.possible, lambda other: self.at(other).possible)
+        self._looks = _Look.BOTH
         self._asked: set[tuple[object, Way]] = set()
 
     def at(self, names: Names) -> Values:
@@ -270,6 +280,7 @@ class Values:
 
     def _of_attribute(self, holder: Holder, way: Way) -> Possible:
         assert holder.owner is not None
+        look, self._looks = self._looks, _Look.BOTH  # of this attribute, and of no other
         if way and way[0] is Step.CALL:
             found = self._of_method(holder.owner, holder.name, way[1:])
             if found is not None:
@@ -283,13 +294,24 @@ class Values:
         for owner in related:
             if holder.name in fields(owner):
                 found |= self._callers.field(owner, holder.name, way)
-        for names, base in bases_abroad(self.names, related):
+        # What a base sets, and what an heir does, but never what another heir of the base does.
+        for names, base in bases_abroad(self.names, related) if look is not _Look.DOWN else ():
             if base is None:
                 return found | ANYTHING
-            found |= self.at(names).held(Holder(holder.name, owner=base), way)
-        for names, heir in heirs_abroad(self.names, holder.owner):
-            found |= self.at(names).held(Holder(holder.name, owner=heir), way)
+            found |= self.at(names).inherited(Holder(holder.name, owner=base), way, _Look.UP)
+        if look is not _Look.UP:
+            for names, heir in heirs_abroad(self.names, holder.owner, holder.name):
+                kept = Holder(holder.name, owner=heir)
+                found |= self.at(names).inherited(kept, way, _Look.DOWN)
         return found if pure else found | ANYTHING
+
+    def inherited(self, holder: Holder, way: Way, look: _Look) -> Possible:
+        """Return what an attribute holds by a class that is related to the one asked about."""
+        before, self._looks = self._looks, look
+        try:
+            return self.held(holder, way)
+        finally:
+            self._looks = before
 
     def _of_method(self, owner: ast.ClassDef, name: str, way: Way) -> Possible | None:
         found: Possible | None = None
