@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from migrate.errors import MigrateError
-from migrate.importers import Importers
+from migrate.importers import Importers, last_component
 from migrate.layout import Layout
 from migrate.resolve import OWN, STAR, UNBOUND, UNKNOWN, Meanings, Names
 from migrate.scopes import Binding
@@ -169,8 +169,11 @@ class Project:
                 for name in names
                 if name.endswith(".py")
             ]
-            others = sorted(file for file in found if file not in known)
-            self._around[top] = Importers.of_files(others, self.layout, self.files)
+            # Whoever imports a module names it: nearly all others need not be looked into.
+            components = {last_component(os.path.abspath(f)).encode() for f in self.files}  # noqa: PTH100
+            others = [file for file in sorted(found) if file not in known]
+            plausible = [o for o in others if any(c in self._data(o) for c in components)]
+            self._around[top] = Importers.of_files(plausible, self.layout, self.files)
         return self._around[top]
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,7 +19,7 @@ from migrate.importers import Importers
 from migrate.prefilter import Prefilter
 from migrate.prefilter import compile as prefilter_of
 from migrate.project import FEW, Project
-from migrate.reach import Raw, imported, statement
+from migrate.reach import Imported, Raw, imported, statement
 from migrate.source import read
 
 if TYPE_CHECKING:
@@ -157,26 +157,77 @@ _DOTTED = re.compile(rb"[ \t(\[]*(?:\w+\.)+")
 def _outside(
     scanned: Mapping[str, Scanned], project: Project, rules: RuleSet
 ) -> dict[str, Scanned]:
-    """Return what the modules tell that files of the run import and the run does not hold."""
-    known = {os.path.abspath(file) for file in scanned}  # noqa: PTH100
+    """Return what the modules tell that files of the run import and the run does not hold.
+
+    And those from which such a module takes the very names that are imported from it; to follow
+    every import of each would lead through the whole package.
+    """
+    known = {os.path.abspath(file): each for file, each in scanned.items()}  # noqa: PTH100
     found: dict[str, Scanned] = {}
-    seen: set[tuple[str, str]] = set()
-    todo = list(scanned.items())
+    held: dict[str, bytes] = {}
+    seen: set[tuple[str, str | None]] = set()
+    todo: list[tuple[str, frozenset[str] | None]] = [(file, None) for file in known]
     while todo:
-        file, each = todo.pop()
-        folder = os.path.dirname(file)  # noqa: PTH120
-        for raw in each.imports:
-            each_import = statement(raw)
-            for module in (each_import.module, *each_import.modules):
-                if not module or (folder, module) in seen:
-                    continue
-                seen.add((folder, module))
+        file, wanted = todo.pop()
+        for raw in known[file].imports:
+            if wanted is not None and not _may_take(raw, wanted):
+                continue
+            for module, names in _taken(statement(raw), wanted):
                 path = project.layout.locate(module, file)
-                if path is not None and path not in known and not path.endswith("/"):
-                    known.add(path)
-                    found[path] = _scanned(path, rules.words, None)
-                    todo.append((path, found[path]))
+                if path is None or path.endswith("/"):
+                    continue
+                if path not in held:
+                    held[path] = _bytes(path)
+                fresh: frozenset[str] | None = None
+                if names is None:
+                    is_new = (path, None) not in seen
+                    seen.add((path, None))
+                else:
+                    # A star may bring a name from anywhere; few modules hold it.
+                    fresh = frozenset(
+                        name
+                        for name in names
+                        if (path, name) not in seen and name.encode() in held[path]
+                    )
+                    is_new = bool(fresh)
+                    seen.update((path, name) for name in names)
+                if path not in known and is_new:
+                    known[path] = found[path] = _scanned(path, rules.words, None)
+                if is_new:
+                    todo.append((path, fresh))
     return found
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return read(path)
+    except MigrateError:
+        return b""
+
+
+def _may_take(raw: Raw, wanted: frozenset[str]) -> bool:
+    """Tell, without taking the statement apart, whether it can import one of some names."""
+    listed = raw[1] or raw[2]
+    return b"*" in listed or any(name.encode() in listed for name in wanted)
+
+
+def _taken(
+    taking: Imported, wanted: frozenset[str] | None
+) -> Iterator[tuple[str, frozenset[str] | None]]:
+    """Yield the modules that a statement takes wanted names from, each with those names there.
+
+    None stands for all names: where a module itself is taken, its attributes may be any.
+    """
+    if taking.module and taking.has_star:
+        yield taking.module, wanted
+    elif taking.module:
+        pairs = [(own, new) for own, new in taking.names if wanted is None or new in wanted]
+        if pairs:
+            yield taking.module, frozenset(own for own, _ in pairs)
+            joint = "" if taking.module.endswith(".") else "."
+            yield from ((f"{taking.module}{joint}{own}", None) for own, _ in pairs)
+    elif wanted is None:
+        yield from ((module, None) for module in taking.modules)
 
 
 def _words(
