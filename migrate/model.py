@@ -93,10 +93,13 @@ class Dtypes:
     ----------
     indices, probabilities : tuple of str
         Beside class indices, and beside class probabilities of the same dtype.
+    smoothed : tuple of str
+        Those of `indices` that hold where the labels are smoothed too.
     """
 
     indices: tuple[str, ...] = ("float32", "float16")
     probabilities: tuple[str, ...] = ("float32", "float16")
+    smoothed: tuple[str, ...] = ("float32", "float16")
 
 
 @dataclass(frozen=True, slots=True)

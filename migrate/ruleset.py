@@ -76,6 +76,9 @@ class DtypesTable(Struct, frozen=True, forbid_unknown_fields=True):
 
     indices: Annotated[tuple[Dtype, ...], _says("Beside class indices."), Meta(min_length=1)]
     probabilities: Annotated[tuple[Dtype, ...], _says("Beside class probabilities.")] = ()
+    smoothed: Annotated[
+        tuple[Dtype, ...], _says("Those beside class indices where the labels are smoothed too.")
+    ] = ("float32", "float16")
 
 
 class TargetTable(SideTable, frozen=True, forbid_unknown_fields=True):
@@ -257,7 +260,8 @@ def _rule(table: RuleTable) -> Rule:
 def _dtypes(table: RuleTable) -> Dtypes:
     if table.target.dtypes is not None:
         return Dtypes(**asdict(table.target.dtypes))
-    # mindspore.nn's classes refuse float64, and mindspore.ops' functions float64 probabilities.
+    # mindspore.nn's classes refuse float64, and mindspore.ops' functions float64 probabilities;
+    # what these smooth is of float32's precision: rules/differences/float64-smoothing.toml.
     return Dtypes(("float32", "float16", "float64")) if table.kind == "function" else Dtypes()
 
 

@@ -43,7 +43,12 @@ class Case:
 
 @lru_cache(maxsize=64)
 def cases(
-    kernel: str, dtypes: Dtypes, ignore_index: int, same: bool, indices: bool = False
+    kernel: str,
+    dtypes: Dtypes,
+    ignore_index: int,
+    same: bool,
+    indices: bool = False,
+    smoothed: bool = False,
 ) -> tuple[Case, ...]:
     """Return the cases of a loss.
 
@@ -61,11 +66,16 @@ def cases(
         Whether one tensor is both logits and target, which indices cannot be.
     indices : bool
         Whether the target is known to hold class indices.
+    smoothed : bool
+        Whether the labels are smoothed, which is of no proof in every dtype.
     """
     found = []
+    beside_indices = dtypes.indices
+    if smoothed:
+        beside_indices = tuple(dtype for dtype in dtypes.indices if dtype in dtypes.smoothed)
     for shape in SHAPES:
         if not same:
-            found += [Case(shape, dtype, probabilities=False) for dtype in dtypes.indices]
+            found += [Case(shape, dtype, probabilities=False) for dtype in beside_indices]
         if kernel == "cross_entropy" and ignore_index < 0 and not indices:
             found += [Case(shape, dtype, probabilities=True) for dtype in dtypes.probabilities]
     return tuple(found)

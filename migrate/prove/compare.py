@@ -59,7 +59,8 @@ def compare(rule: Rule, torch: Settings, mindspore: Settings, *, same: bool) -> 
 def _compare(
     kernel: str, dtypes: Dtypes, torch: Settings, mindspore: Settings, ignored: int, same: bool
 ) -> Agreement | str:
-    found = cases(kernel, dtypes, ignored, same, bool(mindspore.labels))
+    smoothed = bool(torch.label_smoothing)
+    found = cases(kernel, dtypes, ignored, same, bool(mindspore.labels), smoothed)
     error = 0.0
     for case in found:
         errors = compare_case(kernel, torch, mindspore, case, ignored)

@@ -155,9 +155,10 @@ def _cases(trials: Trials, trial: Trial) -> dict[Case, tuple[float, float] | str
     assert isinstance(other, Reading)
     rule, ignored = trials.rule, _ignored(trial)
     same, indices = one.input == one.target, bool(other.settings.labels)
+    smoothed = bool(one.settings.label_smoothing)
     return {
         case: compare_case(rule.kernel, one.settings, other.settings, case, ignored)
-        for case in cases(rule.kernel, rule.dtypes, ignored, same, indices)
+        for case in cases(rule.kernel, rule.dtypes, ignored, same, indices, smoothed)
     }
 
 
