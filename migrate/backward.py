@@ -11,7 +11,7 @@ from migrate.connected import LossCall, loss_calls
 from migrate.instances import call_edits
 from migrate.model import Edit, Span, Status
 from migrate.places import Place
-from migrate.scopes import FUNCTIONS
+from migrate.results import Results
 from migrate.splice import apply
 from migrate.work import File, Move
 from migrate.written import small_edits
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 #: What a differentiated function may be given: tensors that were created to be differentiated by.
 _WANTED = "requires_grad"
-
-#: Methods that give a loss of the loss that they are called on.
-_REDUCTIONS = frozenset({"mean", "sum"})
 
 #: Longer lines are not read in a report.
 _LIMIT = 300
@@ -43,8 +40,7 @@ def hand_over_backward(file: File, origins: Origins, rules: TensorRules) -> None
         if not (isinstance(call, ast.Call) and call.func is node):
             continue
         receiver = Place((*place.path, node.value))
-        writer.seen.clear()
-        found = list(dict.fromkeys(writer.losses_of(receiver)))
+        found = writer.results.of(receiver)
         if found:
             file.moves.append(
                 Move(
@@ -68,73 +64,8 @@ class _Remedies:
         self.names = file.names
         self.origins = origins
         self.rules = rules
-        self.by_call = {
-            id(loss.place.node): loss
-            for loss in losses
-            if loss.sites[0].rule.kind == "function" or loss.sites[0].call is not loss.place.node
-        }
-        self.seen: set[int] = set()
-
-    def losses_of(self, place: Place) -> Iterator[LossCall]:
-        """Yield the losses that a value may come from, through sums of them and names."""
-        if id(place.node) in self.seen:
-            return
-        self.seen.add(id(place.node))
-        for origin in self.origins.of(place):
-            node, at = origin.expression, origin.place
-            if isinstance(node, ast.Name):
-                yield from self._added(at)
-            elif isinstance(node, ast.Attribute):
-                yield from self._assigned(node.attr)
-            elif id(node) in self.by_call:
-                yield self.by_call[id(node)]
-            elif isinstance(node, ast.BinOp):
-                yield from self.losses_of(Place((*at.path, node.left)))
-                yield from self.losses_of(Place((*at.path, node.right)))
-            elif (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in _REDUCTIONS
-            ):
-                yield from self.losses_of(Place((*at.path, node.func, node.func.value)))
-            elif isinstance(node, ast.Call):
-                yield from self._returned(node, at)
-
-    def _added(self, place: Place) -> Iterator[LossCall]:
-        """Yield the losses that are added to a name: `total += criterion(x, y)`."""
-        from migrate.origins import place_of
-
-        for definition in self.origins.definitions(place):
-            target = definition.target
-            found = place_of(self.names, target) if isinstance(target, ast.expr) else None
-            statement = None if found is None else found.parent()
-            if found is not None and isinstance(statement, ast.AugAssign):
-                yield from self.losses_of(Place((*found.path[:-1], statement.value)))
-
-    def _assigned(self, attribute: str) -> Iterator[LossCall]:
-        """Yield the losses that are assigned to an attribute of that name."""
-        for _, place in self.names.places_of(attribute):
-            node, statement = place.node, place.parent()
-            stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-            if stored and isinstance(statement, (ast.Assign, ast.AugAssign)):
-                yield from self.losses_of(Place((*place.path[:-1], statement.value)))
-
-    def _returned(self, call: ast.Call, place: Place) -> Iterator[LossCall]:
-        """Yield the losses that a function of this file, or a method of the class, returns."""
-        functions: list[ast.AST] = []
-        if isinstance(call.func, ast.Name):
-            bound = self.names.bindings_of(call.func.id, self.names.scope_of(place))
-            functions = [b.statement for b in bound[0] if b.statement is not None] if bound else []
-        elif isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self":
-            around = [node for node in place.path if isinstance(node, ast.ClassDef)]
-            functions = (
-                [f for f in around[-1].body if _is_named(f, call.func.attr)] if around else []
-            )
-        for function in functions:
-            if isinstance(function, FUNCTIONS):
-                path = self.names.place_at(self.names.start(function)).path
-                for returned in _returns(Place(path[: path.index(function) + 1])):
-                    yield from self.losses_of(returned)
+        self.results = Results(file, origins, losses)
+        self.by_call = self.results.by_call
 
     def message(self, receiver: Place) -> str:
         """Return why the call stays, and the line to write in its place."""
@@ -319,22 +250,6 @@ class _Remedies:
             ):
                 parts = [part if isinstance(part, str) else part.path for part in draft.parts]
                 yield Edit(draft.span, "".join(parts))
-
-
-def _is_named(node: ast.AST, name: str) -> bool:
-    return isinstance(node, FUNCTIONS) and node.name == name
-
-
-def _returns(place: Place) -> Iterator[Place]:
-    """Yield what a function returns, without those within it."""
-    stack = [place]
-    while stack:
-        each = stack.pop()
-        if isinstance(each.node, ast.Return) and each.node.value is not None:
-            yield Place((*each.path, each.node.value))
-        for inner in ast.iter_child_nodes(each.node):
-            if not isinstance(inner, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
-                stack.append(Place((*each.path, inner)))
 
 
 #: What a loss is called, of which no parameters are trained.

@@ -366,6 +366,15 @@ _ALL = (
         "model.trainable_params())()",
     ),
     Code(
+        "tensor-lacks",
+        "A migrated loss is asked for what MindSpore's tensors do not have",
+        "What a migrated loss gives is MindSpore's: `.detach()`, `.cpu()`, `.size()` and a format "
+        "fail there. Where such a use can be edited, it moves; in an f-string, behind a walrus or "
+        "between comments it stays.",
+        "write what the finding says",
+        'print(f"{loss:.3f}")  ->  print(f"{loss.item():.3f}")',
+    ),
+    Code(
         "too-many-names",
         "The call has more free names than a proof can go through",
         "Every combination of their values is evaluated, and none is left to chance.",

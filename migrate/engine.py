@@ -147,6 +147,7 @@ def _move_tensors(file: File) -> frozenset[int]:
     if any(work.refusal is None for work in file.works):
         # Late: most files hold nothing that could move.
         from migrate.backward import hand_over_backward
+        from migrate.lacking import hand_over_lacking
         from migrate.moving import move_tensors
         from migrate.origins import Origins
         from migrate.seeding import move_seeds
@@ -156,6 +157,7 @@ def _move_tensors(file: File) -> frozenset[int]:
         settled = move_tensors(file, origins, rules)
         move_seeds(file, rules)
         hand_over_backward(file, origins, rules)
+        hand_over_lacking(file, origins)
         return settled
     return frozenset()
 

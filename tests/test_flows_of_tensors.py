@@ -54,6 +54,15 @@ MOVES = {
         "d = 'cpu'\nx = mindspore.ops.zeros((1, 3))\n"
         "y = mindspore.tensor([1], dtype=mindspore.int32)",
     ),
+    "an extent in a name": (
+        "k = 2\nx = torch.zeros(2, 3)\ny = torch.randint(1, (k,))",
+        "k = 2\nx = mindspore.ops.zeros((2, 3))\n"
+        "y = mindspore.ops.randint(0, 1, (k,), dtype=mindspore.int32)",
+    ),
+    "a range of floats": (
+        "x = torch.arange(0, 1, 0.1)\ny = torch.tensor(0)",
+        "x = mindspore.ops.arange(0, 1, 0.1)\ny = mindspore.tensor(0, dtype=mindspore.int32)",
+    ),
     "probabilities": (
         "x = torch.tensor([[1.0, 2.0]])\ny = torch.tensor([[0.5, 1.5]]).softmax(dim=1)",
         "x = mindspore.tensor([[1.0, 2.0]])\ny = mindspore.tensor([[0.5, 1.5]]).softmax(axis=1)",
@@ -112,6 +121,8 @@ STAYS = {
     "an argument that goes may do something": (
         "x = torch.zeros(2, 3, device=use())\ny = torch.tensor([1, 0])"
     ),
+    "a size that is a list": ("n = [2]\nx = torch.zeros(2, 3)\ny = torch.randint(2, n)"),
+    "a range that is counted in float32": ("x = torch.arange(1, 1.3, 0.1)\ny = torch.tensor(0)"),
     "values that are not set": "x = torch.empty(2, 3)\ny = torch.tensor([1, 0])",
     "the dimension is guessed": (
         "x = torch.zeros(2, 3)\nx = torch.nn.functional.log_softmax(x)\ny = torch.tensor([1, 0])"

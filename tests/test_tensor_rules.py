@@ -303,6 +303,27 @@ def test_what_a_reading_gives_the_framework_gives(
     assert not wrong, "\n".join(wrong[:5])
 
 
+@pytest.mark.parametrize("reading", ["zeros", "ones", "full", "randint"])
+def test_mindspore_takes_no_sequence_within_a_size(reading: str) -> None:
+    rule = next(rule for rule in RULES if rule.reading == reading)
+    assert rule.target is not None
+    size = ([3],)
+    given = {"size": size, "shape": size, "fill_value": 1, "low": 0, "high": 2, "dtype": None}
+    with pytest.raises((Failed, Unread)):
+        READINGS[reading][1](given)
+    takes = {name: given[name] for name in rule.target.defaults if name in given}
+    with pytest.raises((TypeError, RuntimeError)):
+        called(rule, 1, rule.target, takes)
+
+
+def test_frameworks_count_a_range_otherwise() -> None:
+    given = {"start": 1, "end": 1.3, "step": 0.1}
+    assert len(torch().arange(1, 1.3, 0.1)) == len(READINGS["arange"][0](given)) == 4  # type: ignore[arg-type]
+    assert len(mindspore().ops.arange(1, 1.3, 0.1)) == 3
+    with pytest.raises(Unread):
+        READINGS["arange"][1](given)
+
+
 @pytest.mark.parametrize("name", ["float16", "float32", "float64", "int32", "int64"])
 def test_a_dtype_is_that_of_numpy(name: str) -> None:
     for framework in frameworks():

@@ -47,7 +47,8 @@ DOMAINS: Mapping[str, tuple[object, ...]] = {
     ),
     "size": (1, 2, 3, (), (2,), (2, 3), [2], [2, 3]),
     "extent": (0, 1, 2, 3),
-    "number": (-1, 0, 2, 0.5, 3.5, True),
+    # From 1 to 1.3 by 0.1 are four numbers in float64 and three in float32.
+    "number": (-1, 0, 1, 2, 0.5, 3.5, 0.1, 1.3, True),
     "axis": (0, 1, -1, None),
     "flag": (True, False),
 }

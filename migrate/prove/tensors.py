@@ -141,10 +141,15 @@ def from_array(parameter: str) -> Callable[[Arguments], Array]:
 # -- values by rule -------------------------------------------------------------------------------
 
 
-def _shape(size: object) -> tuple[int, ...]:
-    """Return the shape that a size means; several positional ones come as a tuple."""
+def _sizes(size: object) -> tuple[int, ...]:
+    """Return the shape that `*size` means: several numbers come as a tuple, one sequence in one."""
     if isinstance(size, tuple) and len(size) == 1 and isinstance(size[0], (tuple, list)):
         return _shape(size[0])
+    return _shape(size)
+
+
+def _shape(size: object) -> tuple[int, ...]:
+    """Return the shape that one size means, a number or a sequence of numbers."""
     extents = (size,) if isinstance(size, int) else size
     if not isinstance(extents, (tuple, list)) or not all(type(each) is int for each in extents):
         raise Unread(f"{size!r} is not a size")
@@ -155,7 +160,7 @@ def _shape(size: object) -> tuple[int, ...]:
 
 def torch_filled(value: float) -> Callable[[Arguments], Array]:
     """Return the reading of `torch.zeros` or `torch.ones`."""
-    return lambda given: np.full(_shape(given["size"]), value, _dtype(given, "float32"))
+    return lambda given: np.full(_sizes(given["size"]), value, _dtype(given, "float32"))
 
 
 def mindspore_filled(value: float, size: str) -> Callable[[Arguments], Array]:
@@ -194,8 +199,8 @@ def mindspore_full(given: Arguments) -> Array:
     return _cast(np.full(_shape(given["size"]), value), _dtype(given, "int64"))
 
 
-def arange(given: Arguments) -> Array:
-    """`arange`, on both sides."""
+def torch_arange(given: Arguments) -> Array:
+    """`torch.arange`: ceil((end - start) / step) numbers, counted in float64."""
     start, end, step = (_number(given[name]) for name in ("start", "end", "step"))
     if any(isinstance(value, bool) for value in (start, end, step)):
         raise Unread("a bool is counted by")
@@ -209,6 +214,18 @@ def arange(given: Arguments) -> Array:
     return _cast(start + np.arange(count) * step, dtype)
 
 
+def mindspore_arange(given: Arguments) -> Array:
+    """`mindspore.ops.arange`: computed in float32, so that (1, 1.3, 0.1) are 3 and not 4."""
+    made = torch_arange(given)
+    start, end, step = (np.float32(given[name]) for name in ("start", "end", "step"))
+    whole = all(isinstance(given[name], int) for name in ("start", "end", "step"))
+    if not whole and made.dtype == np.float64:
+        raise Unread("float64 has the precision of float32")
+    if not whole and math.ceil((end - start) / step) != len(made):
+        raise Unread("the numbers are counted in float32")
+    return made
+
+
 def drawn(distribution: str) -> Callable[[Arguments], Drawn]:
     """Return the reading of `randn` or `rand`, on both sides."""
 
@@ -216,7 +233,7 @@ def drawn(distribution: str) -> Callable[[Arguments], Drawn]:
         dtype = _dtype(given, "float32")
         if np.dtype(dtype).kind != "f":
             raise Failed("TypeError", f"{dtype} is not drawn from a {distribution} distribution")
-        return Drawn(distribution, _shape(given["size"]), dtype)
+        return Drawn(distribution, _sizes(given["size"]), dtype)
 
     return read
 
@@ -406,7 +423,7 @@ READINGS: Mapping[str, tuple[Reading, Reading]] = MappingProxyType(
         "zeros": (torch_filled(0), mindspore_filled(0, "size")),
         "ones": (torch_filled(1), mindspore_filled(1, "shape")),
         "full": (torch_full, mindspore_full),
-        "arange": (arange, arange),
+        "arange": (torch_arange, mindspore_arange),
         "randn": (drawn("normal"), drawn("normal")),
         "rand": (drawn("uniform"), drawn("uniform")),
         "randint": (torch_randint, mindspore_randint),

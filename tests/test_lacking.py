@@ -1,0 +1,89 @@
+"""What MindSpore's tensors lack is handed over where a migrated loss is asked for it; no other."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from frameworks import mindspore, torch
+
+from migrate import migrate_source
+from migrate.lacking import _REMEDIES
+from migrate.model import Status
+
+HEAD = (
+    "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n\nc = nn.NLLLoss()\n\n\n"
+)
+
+
+def told(body: str) -> list[str]:
+    text = HEAD + "def f(x, y, k, n):\n" + textwrap.indent(f"{body}\n", "    ")
+    found = [f for f in migrate_source(text).findings if f.code == "tensor-lacks"]
+    assert all(f.status is Status.MANUAL for f in found)
+    return [f.message.partition("; ")[2] for f in found]
+
+
+ITEM = "write `l.item()`"
+DETACH = "write mindspore.ops.stop_gradient(…) around the loss"
+
+
+@pytest.mark.parametrize(
+    ("body", "remedies"),
+    [
+        pytest.param('l = c(x, y)\nprint(f"{l:.3f}")', [ITEM], id="f-string"),
+        pytest.param('l = c(x, y)\nprint(f"a {k} {l!r} {l:{n}}")', [ITEM], id="any format"),
+        pytest.param(
+            'l = c(x, y)\nprint(f"""\n  {l}\n  {l / 2:.3f}\n""" f"{k}")',
+            ["write `(l / 2).item()`"],
+            id="over lines",
+        ),
+        pytest.param('l = c(x, y)\nprint("{} {:.3f}".format(k, l))', [ITEM], id="str.format"),
+        pytest.param('l = c(x, y)\nprint("{1:.3f}".format(k, l))', [ITEM], id="by number"),
+        pytest.param('l = c(x, y)\nprint(format(l, ".3f"))', [ITEM], id="format"),
+        pytest.param(
+            'l = 0\nfor _ in k:\n    l += c(x, y)\nprint(f"{l:.3f}")', [ITEM], id="added up"
+        ),
+        pytest.param(
+            'l = c(x, y)\nprint(f"{l.detach().item():.3f}")', [DETACH], id="method within"
+        ),
+        pytest.param("if (l := c(x, y)) is not k:\n    return l.detach()", [DETACH], id="walrus"),
+        pytest.param(
+            "return (\n    c(x, y)  # loss\n    .detach()\n)", [DETACH], id="between comments"
+        ),
+        pytest.param("return F.nll_loss(x, y).size()", ["write .shape"], id="size"),
+    ],
+)
+def test_what_a_loss_lacks_is_handed_over(body: str, remedies: list[str]) -> None:
+    assert told(body) == remedies
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param('l = c(x, y)\nprint(f"{l} {l!r:>30} {k:.3f}")', id="no format of it"),
+        pytest.param('l = c(x, y)\nprint(f"{l.item():.3f} {float(l):.3f}")', id="a number"),
+        pytest.param('l = c(x, y)\nl = l.item()\nprint(f"{l:.3f}")', id="a number in its name"),
+        pytest.param('l = 0\nl += c(x, y).item()\nprint(f"{l:.3f}")', id="numbers added up"),
+        pytest.param('l = c(x, y)\nprint("{} {k:.3f}".format(l, k=k))', id="another is formatted"),
+        pytest.param('l = c(x, y)\nprint("{".format(l))', id="no format"),
+        pytest.param('l = c(x, y)\nprint("%.3f" % l)', id="by percent, which calls float"),
+        pytest.param("l = c(x, y)\nreturn l.detach().cpu()", id="it is edited"),
+        pytest.param("l = c(x, y)\nreturn l.size", id="a number in MindSpore"),
+        pytest.param('c(x, y)\nprint(f"{x.detach():.3f}")', id="a parameter"),
+        pytest.param('l = nn.L1Loss()(x, y)\nc(x, y)\nprint(f"{l:.3f}")', id="another loss"),
+    ],
+)
+def test_nothing_else_is(body: str) -> None:
+    assert told(body) == []
+
+
+def test_the_frameworks_differ_in_these() -> None:
+    theirs, ours = torch().tensor(1.5), mindspore().tensor(1.5)
+    for name in _REMEDIES:
+        assert hasattr(theirs, name)
+        assert name == "size" or not hasattr(ours, name)
+    assert not callable(ours.size)
+    assert f"{theirs:.3f}" == "1.500"
+    with pytest.raises(TypeError, match="format"):
+        f"{ours:.3f}"
+    assert f"{ours.item():.3f}" == "1.500"
