@@ -19,6 +19,7 @@ from migrate.instances import container_moves, follow_instances, take_claims
 from migrate.left import torch_left
 from migrate.match import Form, Refusal, find_sites
 from migrate.model import Claim, FileResult, Labels
+from migrate.origins import Origins
 from migrate.proving import pair_of, proof_of
 from migrate.resolve import Names
 from migrate.rewrite import plan
@@ -98,8 +99,9 @@ def rewrite_source(
     follow_instances(file)
     take_claims(file, claims)
     file.moves += container_moves(file)
-    settled = _move_tensors(file)
-    _tell_differences(file, settled, cast=labels == "cast")
+    origins = Origins(names)
+    settled = _move_tensors(file, origins)
+    _tell_differences(file, origins, settled, cast=labels == "cast")
     settle_annotations(file)
     for work in works:
         if work.refusal is None and work.made is None:
@@ -124,11 +126,11 @@ def _claims(file: File) -> tuple[Claim, ...]:
     return tuple(claim for site, claim in file.claims if id(site) in done)
 
 
-def _tell_differences(file: File, settled: frozenset[int], *, cast: bool) -> None:
+def _tell_differences(file: File, origins: Origins, settled: frozenset[int], *, cast: bool) -> None:
     """Add what is said of differences that the source shows, and the casts that are asked for."""
     told = [
         sign
-        for sign in signs(file)
+        for sign in signs(file, origins)
         if sign.difference.id not in _SETTLED or id(sign.use.place.node) not in settled
     ]
     made = list(casts(file, told)) if cast else []
@@ -142,18 +144,17 @@ def _tell_differences(file: File, settled: frozenset[int], *, cast: bool) -> Non
 _SETTLED = frozenset({"float64-logits", "int64-labels", "weight-array", "weight-list"})
 
 
-def _move_tensors(file: File) -> frozenset[int]:
+def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
     """Move the tensors around losses; return the operands of which nothing is left to tell."""
     if any(work.refusal is None for work in file.works):
         # Late: most files hold nothing that could move.
         from migrate.backward import hand_over_backward
         from migrate.lacking import hand_over_lacking
         from migrate.moving import move_tensors
-        from migrate.origins import Origins
         from migrate.seeding import move_seeds
         from migrate.tensor_rules import default_tensor_rules
 
-        origins, rules = Origins(file.names), default_tensor_rules()
+        rules = default_tensor_rules()
         settled = move_tensors(file, origins, rules)
         move_seeds(file, rules)
         hand_over_backward(file, origins, rules)

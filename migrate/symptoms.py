@@ -95,11 +95,18 @@ def _operands(rule: Rule, call: ast.Call) -> Iterator[tuple[str, tuple[ast.AST, 
             yield roles[keyword.arg], (keyword, keyword.value)
 
 
-def signs(file: File) -> list[Sign]:
-    """Return all evidence of the file, one for an expression and a use of it."""
+def signs(file: File, origins: Origins | None = None) -> list[Sign]:
+    """Return all evidence of the file, one for an expression and a use of it.
+
+    Parameters
+    ----------
+    file : File
+    origins : Origins, optional
+        What is known of the file's values already.
+    """
     found: list[Sign] = []
     catalogue: tuple[Difference, ...] = ()
-    reader = _Reader(file.names)
+    reader = _Reader(file.names, origins or Origins(file.names))
     for use in uses(file):
         catalogue = catalogue or with_evidence()
         for difference in catalogue:
@@ -142,9 +149,9 @@ def notes(told: Sequence[Sign]) -> Iterator[Move]:
 class _Reader:
     """Holds the ways of values in one file against the symptoms."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, origins: Origins) -> None:
         self.names = names
-        self.origins = Origins(names)
+        self.origins = origins
 
     def signs(
         self, difference: Difference, symptoms: Sequence[Symptom], use: Use

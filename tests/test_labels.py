@@ -24,7 +24,7 @@ HEAD = "import torch\nimport torch.nn as nn\nc = nn.CrossEntropyLoss()\n"
 @pytest.fixture(autouse=True)
 def operands_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at what is said of operands where they do not move with the loss."""
-    monkeypatch.setattr("migrate.engine._move_tensors", lambda file: frozenset())
+    monkeypatch.setattr("migrate.engine._move_tensors", lambda file, origins: frozenset())
 
 
 def cast(body: str) -> tuple[str, list[str]]:

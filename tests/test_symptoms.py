@@ -31,7 +31,7 @@ HIDDEN = -np.inf
 @pytest.fixture(autouse=True)
 def operands_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at what is said of operands where they do not move with the loss."""
-    monkeypatch.setattr("migrate.engine._move_tensors", lambda file: frozenset())
+    monkeypatch.setattr("migrate.engine._move_tensors", lambda file, origins: frozenset())
 
 
 def told(body: str) -> list[str]:
