@@ -19,6 +19,7 @@ from migrate.origins import place_of
 from migrate.places import Place
 from migrate.resolve import UNBOUND
 from migrate.results import Results
+from migrate.scopes import FUNCTIONS
 from migrate.work import File, Move
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def hand_over_lacking(file: File, origins: Origins) -> None:
         results = Results(file, origins, losses)
         file.moves += [
             *_attributes(file, results),
-            *_strings(file, results),
+            *_strings(file, results, losses),
             *_formats(file, results),
         ]
 
@@ -64,10 +65,18 @@ def _attributes(file: File, results: Results) -> Iterator[Move]:
                 yield _move(file, found, place, _said(place, word))
 
 
-def _strings(file: File, results: Results) -> Iterator[Move]:
+def _strings(file: File, results: Results, losses: list[LossCall]) -> Iterator[Move]:
     """Yield what f-strings ask of a loss: no edit reaches into them."""
     names = file.names
-    for string_ in [node for node in ast.walk(names.tree) if isinstance(node, ast.JoinedStr)]:
+    # A value is followed within its scope: to walk the whole tree takes longer than all the rest.
+    scopes = {id(node): node for node in (_scope(loss.place) for loss in losses)}
+    inside = {
+        id(node): node
+        for scope in scopes.values()
+        for node in ast.walk(scope)
+        if isinstance(node, ast.JoinedStr)
+    }
+    for string_ in inside.values():
         whole = place_of(names, string_)
         for part in string_.values if whole is not None else ():
             if not isinstance(part, ast.FormattedValue):
@@ -83,6 +92,11 @@ def _strings(file: File, results: Results) -> Iterator[Move]:
                 found = results.of(_receiver(place)) if _is_lacking(place, word) else []
                 if found:
                     yield _move(file, found, whole, _said(place, word))
+
+
+def _scope(place: Place) -> ast.AST:
+    """Return the innermost function around a place, or the module."""
+    return next((n for n in reversed(place.path) if isinstance(n, FUNCTIONS)), place.path[0])
 
 
 def _formats(file: File, results: Results) -> Iterator[Move]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from migrate.attributes import DEVICE_METHODS, not_a_device
 from migrate.holders import uses_of_name
-from migrate.places import Place
+from migrate.places import Place, occurrences
 from migrate.reaching import Definition, Reaching, reaching
 from migrate.resolve import Names
 from migrate.scopes import COMPREHENSIONS, Scope
@@ -268,8 +268,15 @@ class Origins:
     def _reached(self, name: str, scope: Scope) -> Reaching:
         key = (id(scope.node), name)
         if key not in self._reaching:
-            self._reaching[key] = reaching(name, scope.node)
+            self._reaching[key] = reaching(name, scope.node, self._lines(name))
         return self._reaching[key]
+
+    def _lines(self, name: str) -> list[int] | None:
+        text = self._names.text
+        if not text.isascii():
+            return None  # Python folds other spellings into the name
+        position = self._names.lines.position
+        return [position(at)[0] for at in occurrences(text, name, 0, len(text))]
 
 
 def child(place: Place, *nodes: ast.AST) -> Place:

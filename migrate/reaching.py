@@ -8,6 +8,7 @@ its `try`. Read-only; where a way cannot be told, all assignments reach.
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -61,9 +62,17 @@ class Reaching:
     reads: dict[int, tuple[ast.Name, _State]] = field(default_factory=dict)
 
 
-def reaching(name: str, scope: ast.AST) -> Reaching:
-    """Follow `name` through the statements of a module, a class or a function that holds it."""
-    walk = _Walk(name)
+def reaching(name: str, scope: ast.AST, lines: Sequence[int] | None = None) -> Reaching:
+    """Follow `name` through the statements of a module, a class or a function that holds it.
+
+    Parameters
+    ----------
+    name : str
+    scope : ast.AST
+    lines : sequence of int, optional
+        Those on which the name stands, sorted: expressions without one are not entered.
+    """
+    walk = _Walk(name, lines)
     state = _NOWHERE
     if isinstance(scope, (*FUNCTIONS, ast.Lambda)):
         for parameter in _parameters(scope.args):
@@ -82,8 +91,9 @@ def _parameters(arguments: ast.arguments) -> Iterable[ast.arg]:
 
 
 class _Walk:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, lines: Sequence[int] | None) -> None:
         self.name = name
+        self.lines = lines
         self.found = Reaching()
         self.breaks: list[_State] = []
         self.continues: list[_State] = []
@@ -147,6 +157,16 @@ class _Walk:
         if isinstance(node, ast.Name):
             if node.id == self.name and isinstance(node.ctx, ast.Load):
                 self._read(node, state)
+            return state
+        if self.lines is not None and isinstance(node, ast.expr):
+            at = bisect_left(self.lines, node.lineno)
+            if at == len(self.lines) or self.lines[at] > (node.end_lineno or node.lineno):
+                return state
+        if isinstance(node, ast.JoinedStr):
+            # Before Python 3.12 positions within it are wrong.
+            lines, self.lines = self.lines, None
+            state = self._children(ast.iter_child_nodes(node), state)
+            self.lines = lines
             return state
         if isinstance(node, ast.NamedExpr):
             return self.target(node.target, node.value, self.expression(node.value, state))
