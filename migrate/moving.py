@@ -106,7 +106,7 @@ class _Mover:
         """Return the dtype that the result is to have, and what becomes of which on the way."""
         strict = any(loss.needs_int32 for loss in self.flow.losses.values())
         converted: dict[str, str] = {"float64": "float32"} if strict else {}
-        ends = self.flow.ends(_call(node))
+        ends = self.flow.ends(_call(node), through=self._keeps_its_dtype)
         labels = "labels" in ends
         if labels and given is not None and "int64" in given:
             only = ends <= {"labels", "shows"}
@@ -119,6 +119,11 @@ class _Mover:
             return None, converted
         (one,) = given
         return converted.get(one, one), converted
+
+    def _keeps_its_dtype(self, expression: ast.expr) -> bool:
+        """Tell whether an expression gives its tensor in the dtype of what goes into it."""
+        node = self.flow.nodes.get(id(expression))
+        return node is None or node.rule.reading not in ("to_float", "to_int")
 
     def _states_dtype(self, node: Node) -> bool:
         """Tell whether a dtype is written where the labels are made, or on their way."""
