@@ -12,7 +12,7 @@ from migrate.given import values_of
 from migrate.match import Refusal, Site
 from migrate.model import Evidence
 from migrate.places import Place
-from migrate.prove.operands import Claim, dtypes, tensors
+from migrate.prove.operands import Claim, dtypes, ranks, tensors
 from migrate.tensor_edits import Rewriting, Wish, merged, rewriting, rewritten
 from migrate.tensors import flows, results
 from migrate.work import Draft, File, Move
@@ -79,6 +79,9 @@ class _Mover:
     # -- one call --------------------------------------------------------------------------------
 
     def _rewriting(self, node: Node) -> Rewriting | str:
+        why = self._is_used_otherwise(node)
+        if why is not None:
+            return why
         if node.module is not None:
             # Its constructor is proven, for every tensor that it can be called with.
             return Rewriting((), Evidence(0, 0.0))
@@ -99,6 +102,21 @@ class _Mover:
             only_read=bool(ends) and ends <= {"reads", "shows"},
         )
         return rewriting(wish)
+
+    def _is_used_otherwise(self, node: Node) -> str | None:
+        """Say what a proof of the call alone does not see, or None."""
+        if node.rule.reading == "from_numpy":
+            # MindSpore copies an array that is not contiguous, and torch shares its memory.
+            for place in _arguments(node.place):
+                if isinstance(place.node, ast.Name) and self.origins.is_changed(place):
+                    return f"`{place.node.id}` is changed, and may share its memory"
+        if node.module is not None and node.rule.reading == "conv2d":
+            inner = node.operands[0].node
+            for source in [inner, *self.flow.sources.get(id(inner), ())]:
+                made = self.flow.nodes.get(id(source))
+                if made is not None and made.module is None and ranks(self._claim(made)) - {4}:
+                    return "MindSpore convolves no image without a batch"
+        return None
 
     def _wanted(
         self, node: Node, given: frozenset[str] | None

@@ -74,6 +74,12 @@ MOVES = {
         "y = mindspore.tensor([1, 0], dtype=mindspore.int32)\n"
         "mindspore.nn.CrossEntropyLoss(weight=w)(x, y)",
     ),
+    "an array that another changes": (
+        "a = np.ones((2, 3), np.float32)\nb = a + 1\nb[0, 0] = 9\nx = torch.from_numpy(a)\n"
+        "y = torch.tensor([1, 0])",
+        "a = np.ones((2, 3), np.float32)\nb = a + 1\nb[0, 0] = 9\nx = mindspore.from_numpy(a)\n"
+        "y = mindspore.tensor([1, 0], dtype=mindspore.int32)",
+    ),
     "probabilities from integers": (
         "x = torch.zeros(1, 2)\ny = torch.tensor([[1e10, 0.5]]).long().float()",
         "x = mindspore.ops.zeros((1, 2))\ny = mindspore.tensor([[1e10, 0.5]]).long().float()",
@@ -134,6 +140,17 @@ STAYS = {
     ),
     "a size that is a list": ("n = [2]\nx = torch.zeros(2, 3)\ny = torch.randint(2, n)"),
     "a range that is counted in float32": ("x = torch.arange(1, 1.3, 0.1)\ny = torch.tensor(0)"),
+    "an image without a batch": (
+        "conv = nn.Conv2d(1, 3, 3)\nx = conv(torch.zeros(1, 5, 5))\ny = torch.tensor([1, 0])"
+    ),
+    "an array that is changed later": (
+        "a = np.ones((3, 2), np.float32).T\nx = torch.from_numpy(a)\na[0, 0] = 9\n"
+        "y = torch.tensor([1, 0])"
+    ),
+    "an array that is added to": (
+        "a = np.ones((3, 2), np.float32).T\nx = torch.from_numpy(a)\na += 1\n"
+        "y = torch.tensor([1, 0])"
+    ),
     "the weight has no rule": (
         "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nw = torch.sqrt(torch.ones(3))\n"
         "nn.CrossEntropyLoss(weight=w)(x, y)"
