@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,8 +93,13 @@ class Flow:
     sources: dict[int, list[ast.expr]] = field(default_factory=dict)
     reason: str = ""
 
-    def ends(self, expression: ast.expr) -> frozenset[str]:
-        """Return what becomes of a tensor in the end, through everything that hands it on."""
+    def ends(
+        self, expression: ast.expr, through: Callable[[ast.expr], bool] = lambda _: True
+    ) -> frozenset[str]:
+        """Return what becomes of a tensor in the end, through everything that hands it on.
+
+        Where `through` is false of an expression that the tensor goes to, that is an end: `casts`.
+        """
         found: set[str] = set()
         stack, seen = [expression], set()
         while stack:
@@ -102,10 +108,12 @@ class Flow:
                 continue
             seen.add(id(each))
             for kind, other in self.uses.get(id(each), ()):
-                if kind == "goes":
+                if kind != "goes":
+                    found.add(kind)
+                elif through(other):
                     stack.append(other)
                 else:
-                    found.add(kind)
+                    found.add("casts")
         return frozenset(found)
 
 

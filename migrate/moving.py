@@ -12,7 +12,7 @@ from migrate.given import values_of
 from migrate.match import Refusal, Site
 from migrate.model import Evidence
 from migrate.places import Place
-from migrate.prove.operands import Claim, dtypes, tensors
+from migrate.prove.operands import Claim, dtypes, ranks, tensors
 from migrate.tensor_edits import Rewriting, Wish, merged, rewriting, rewritten
 from migrate.tensors import flows, results
 from migrate.work import Draft, File, Move
@@ -79,6 +79,9 @@ class _Mover:
     # -- one call --------------------------------------------------------------------------------
 
     def _rewriting(self, node: Node) -> Rewriting | str:
+        why = self._is_used_otherwise(node)
+        if why is not None:
+            return why
         if node.module is not None:
             # Its constructor is proven, for every tensor that it can be called with.
             return Rewriting((), Evidence(0, 0.0))
@@ -100,13 +103,28 @@ class _Mover:
         )
         return rewriting(wish)
 
+    def _is_used_otherwise(self, node: Node) -> str | None:
+        """Say what a proof of the call alone does not see, or None."""
+        if node.rule.reading == "from_numpy":
+            # MindSpore copies an array that is not contiguous, and torch shares its memory.
+            for place in _arguments(node.place):
+                if isinstance(place.node, ast.Name) and self.origins.is_changed(place):
+                    return f"`{place.node.id}` is changed, and may share its memory"
+        if node.module is not None and node.rule.reading == "conv2d":
+            inner = node.operands[0].node
+            for source in [inner, *self.flow.sources.get(id(inner), ())]:
+                made = self.flow.nodes.get(id(source))
+                if made is not None and made.module is None and ranks(self._claim(made)) - {4}:
+                    return "MindSpore convolves no image without a batch"
+        return None
+
     def _wanted(
         self, node: Node, given: frozenset[str] | None
     ) -> tuple[str | Refusal | None, Mapping[str, str]]:
         """Return the dtype that the result is to have, and what becomes of which on the way."""
         strict = any(loss.needs_int32 for loss in self.flow.losses.values())
         converted: dict[str, str] = {"float64": "float32"} if strict else {}
-        ends = self.flow.ends(_call(node))
+        ends = self.flow.ends(_call(node), through=self._keeps_its_dtype)
         labels = "labels" in ends
         if labels and given is not None and "int64" in given:
             only = ends <= {"labels", "shows"}
@@ -119,6 +137,11 @@ class _Mover:
             return None, converted
         (one,) = given
         return converted.get(one, one), converted
+
+    def _keeps_its_dtype(self, expression: ast.expr) -> bool:
+        """Tell whether an expression gives its tensor in the dtype of what goes into it."""
+        node = self.flow.nodes.get(id(expression))
+        return node is None or node.rule.reading not in ("to_float", "to_int")
 
     def _states_dtype(self, node: Node) -> bool:
         """Tell whether a dtype is written where the labels are made, or on their way."""

@@ -228,6 +228,21 @@ class Origins:
         bound = self._names.bindings_of(node.id, self._names.scope_of(place))
         return () if bound is None else tuple(d for d in self._seen(node, bound[1]) if d.within)
 
+    def is_changed(self, place: Place) -> bool:
+        """Tell whether what the name read at `place` holds is changed in place anywhere."""
+        node = place.node
+        assert isinstance(node, ast.Name)
+        bound = self._names.bindings_of(node.id, self._names.scope_of(place))
+        every = self._reached(node.id, bound[1]).every.values() if bound is not None else ()
+        for definition in every:
+            target = definition.target
+            found = place_of(self._names, target) if isinstance(target, ast.expr) else None
+            if definition.within or (
+                found is not None and isinstance(found.parent(), ast.AugAssign)
+            ):
+                return True
+        return False
+
     def _seen(self, node: ast.Name, scope: Scope) -> list[Definition]:
         found = self._reached(node.id, scope)
         every = list(found.every.values())

@@ -269,10 +269,17 @@ class _Reader:
         return False
 
     def _is_infinite(self, node: ast.expr, place: Place) -> int:
-        """Return the sign of an infinity that is spelled out, and 0 of anything else."""
+        """Return the sign of an infinity that is spelled out, and 0 of anything else.
+
+        Of a sequence that holds one of -inf, that is -1.
+        """
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return min(
+                (self._is_infinite(each, child(place, each)) for each in node.elts), default=0
+            )
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return -self._is_infinite(node.operand, child(place, node.operand))
-        if isinstance(node, ast.Call) and len(node.args) == 1:
+        if isinstance(node, ast.Call) and node.args:
             if ast.unparse(node.func) not in ("float", "torch.tensor", "np.array"):
                 return 0
             value = node.args[0].value if isinstance(node.args[0], ast.Constant) else None

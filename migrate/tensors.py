@@ -63,6 +63,7 @@ class _Follower:
         self.names = names
         self.origins = origins
         self.rules = rules
+        self.losses = losses
         self.flow = Flow()
         self.by_operand = {
             id(place.node): (role, loss) for loss in losses for role, place in loss.operands.items()
@@ -110,6 +111,21 @@ class _Follower:
             self.flow.losses[id(loss)] = loss
             for place in loss.operands.values():
                 self.work.append(("value", place))
+            # The weight of a constructor meets the operands of every call of its instance.
+            for other in self.losses:
+                if set(map(id, loss.sites)) & set(map(id, other.sites)) and (
+                    self._has_weight(loss) or self._has_weight(other)
+                ):
+                    self._reach(other)
+
+    def _has_weight(self, loss: LossCall) -> bool:
+        """Tell whether torch makes the weight of a constructor."""
+        weight = loss.operands.get("weight")
+        return (
+            weight is not None
+            and loss.sites[0].rule.kind == "class"
+            and any(self._mentions_torch(o.expression, o.place) for o in self.origins.of(weight))
+        )
 
     def _stay(self, place: Place, why: str) -> None:
         line = getattr(place.node, "lineno", 0)
@@ -147,13 +163,27 @@ class _Follower:
         if len(values) < len(definitions):
             # `x += 1` and a loop tell nothing of what `x` was before.
             known = [b.value for b in bound[0] if b.value is not None] if bound is not None else []
-            self._mixed(place, known)
+            self._mixed(place, [*known, *self._looped_over(definitions)])
             return
         if values and bound is not None and bound[1] is not self.names.scope_of(place):
             self._stay(place, f"`{node.id}` is read from another scope")
         for definition in definitions:
             if definition.value is not None and definition.index is None:
                 self._defined(definition, place)
+
+    def _looped_over(self, definitions: tuple[Definition, ...]) -> Iterator[ast.expr]:
+        """Yield what the loops go over that give a name its value."""
+        from migrate.origins import place_of
+
+        for definition in definitions:
+            if definition.value is None and isinstance(definition.target, ast.expr):
+                found = place_of(self.names, definition.target)
+                for step in range(len(found.path) if found is not None else 0):
+                    loop = found.up(step)  # type: ignore[union-attr]
+                    if isinstance(loop.node, (ast.For, ast.AsyncFor)):
+                        over = Place((*loop.path, loop.node.iter))
+                        yield from (origin.expression for origin in self.origins.of(over))
+                        break
 
     def _mixed(self, place: Place, values: list[ast.expr]) -> None:
         if any(self._mentions_torch(value, place) for value in values):

@@ -67,6 +67,23 @@ MOVES = {
         "x = torch.tensor([[1.0, 2.0]])\ny = torch.tensor([[0.5, 1.5]]).softmax(dim=1)",
         "x = mindspore.tensor([[1.0, 2.0]])\ny = mindspore.tensor([[0.5, 1.5]]).softmax(axis=1)",
     ),
+    "a weight": (
+        "w = torch.ones(3)\nx = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\n"
+        "nn.CrossEntropyLoss(weight=w)(x, y)",
+        "w = mindspore.ops.ones(3)\nx = mindspore.ops.zeros((2, 3))\n"
+        "y = mindspore.tensor([1, 0], dtype=mindspore.int32)\n"
+        "mindspore.nn.CrossEntropyLoss(weight=w)(x, y)",
+    ),
+    "an array that another changes": (
+        "a = np.ones((2, 3), np.float32)\nb = a + 1\nb[0, 0] = 9\nx = torch.from_numpy(a)\n"
+        "y = torch.tensor([1, 0])",
+        "a = np.ones((2, 3), np.float32)\nb = a + 1\nb[0, 0] = 9\nx = mindspore.from_numpy(a)\n"
+        "y = mindspore.tensor([1, 0], dtype=mindspore.int32)",
+    ),
+    "probabilities from integers": (
+        "x = torch.zeros(1, 2)\ny = torch.tensor([[1e10, 0.5]]).long().float()",
+        "x = mindspore.ops.zeros((1, 2))\ny = mindspore.tensor([[1e10, 0.5]]).long().float()",
+    ),
     "a call over lines with comments": (
         "x = torch.tensor(\n    [[1.0, 2.0]],  # two\n    requires_grad=True,\n)\n"
         "y = torch.tensor([1])",
@@ -123,6 +140,28 @@ STAYS = {
     ),
     "a size that is a list": ("n = [2]\nx = torch.zeros(2, 3)\ny = torch.randint(2, n)"),
     "a range that is counted in float32": ("x = torch.arange(1, 1.3, 0.1)\ny = torch.tensor(0)"),
+    "an image without a batch": (
+        "conv = nn.Conv2d(1, 3, 3)\nx = conv(torch.zeros(1, 5, 5))\ny = torch.tensor([1, 0])"
+    ),
+    "an array that is changed later": (
+        "a = np.ones((3, 2), np.float32).T\nx = torch.from_numpy(a)\na[0, 0] = 9\n"
+        "y = torch.tensor([1, 0])"
+    ),
+    "an array that is added to": (
+        "a = np.ones((3, 2), np.float32).T\nx = torch.from_numpy(a)\na += 1\n"
+        "y = torch.tensor([1, 0])"
+    ),
+    "the weight has no rule": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nw = torch.sqrt(torch.ones(3))\n"
+        "nn.CrossEntropyLoss(weight=w)(x, y)"
+    ),
+    "the logits meet a weight, and have no rule": (
+        "w = torch.ones(3)\nx = torch.sqrt(torch.zeros(2, 3))\ny = torch.tensor([1, 0])\n"
+        "nn.CrossEntropyLoss(weight=w)(x, y)"
+    ),
+    "a loop over tensors of torch": (
+        "y = torch.tensor([1, 0])\ncs = [torch.zeros(2, 3)]\nfor x in cs:\n    pass"
+    ),
     "values that are not set": "x = torch.empty(2, 3)\ny = torch.tensor([1, 0])",
     "the dimension is guessed": (
         "x = torch.zeros(2, 3)\nx = torch.nn.functional.log_softmax(x)\ny = torch.tensor([1, 0])"

@@ -102,6 +102,14 @@ def lines(*each: str) -> str:
             ["1 minus-infinity-logits"],
             id="in place",
         ),
+        pytest.param(
+            "c(torch.tensor([[1.0, float('-inf')]]), y)", ["1 minus-infinity-logits"], id="a number"
+        ),
+        pytest.param(
+            "c(torch.from_numpy(np.array([[-np.inf, 1.0]], np.float32)), y)",
+            ["1 minus-infinity-logits"],
+            id="a number in an array",
+        ),
         pytest.param("nn.NLLLoss(torch.tensor([1.0, 2.0]))", ["1 weight-list"], id="list"),
         pytest.param("nn.NLLLoss(torch.from_numpy(w))", ["1 weight-array"], id="array"),
         pytest.param(
@@ -146,6 +154,9 @@ def test_evidence_is_noted(body: str, expected: list[str]) -> None:
         pytest.param("c(torch.tensor(np.ones(3), dtype=torch.float), y)", id="a tensor of float32"),
         pytest.param("c(x.masked_fill(m, -1e4), y)", id="finite"),
         pytest.param("c(x.masked_fill(m, float('inf')), y)", id="plus infinity"),
+        pytest.param(
+            "c(torch.tensor([[1.0, float('inf'), -1.0]]), y)", id="plus infinity in a list"
+        ),
         pytest.param(lines("z[m] = -math.inf", "c(x, y)"), id="stored into another"),
         pytest.param(lines("x[m] = -math.inf", "x = g(x)", "c(x, y)"), id="stored into the old x"),
         pytest.param(

@@ -371,3 +371,11 @@ def dtypes(claim: Claim) -> frozenset[str]:
         return frozenset(dtype_of(made) for made, _ in outcomes(claim))
     except (Failed, Unread):
         return frozenset()
+
+
+def ranks(claim: Claim) -> frozenset[int]:
+    """Return how many dimensions torch gives the tensor of a call; none where it cannot be read."""
+    try:
+        return frozenset(len(shape_of(made)) for made, _ in outcomes(claim))
+    except (Failed, Unread):
+        return frozenset()
