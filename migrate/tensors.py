@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from migrate.attributes import DEVICE_METHODS, not_a_device
 from migrate.connected import Flow, LossCall, Node
 from migrate.holders import uses_of_name
 from migrate.places import Place
@@ -266,6 +267,10 @@ class _Follower:
         if method is None or any("." in m for m in self.names.resolve(call.func, scope)):
             return None
         inner = Place((*place.path, call.func, call.func.value))
+        if call.func.attr in DEVICE_METHODS and not_a_device(
+            self.names, call.func.attr, call, scope
+        ):
+            return None  # `.to(x)` casts where x is a dtype
         if method.kind == "filling":
             made = call.func.value
             receiver = self._rule_of(made, inner) if isinstance(made, ast.Call) else None

@@ -248,6 +248,11 @@ def function(body: str) -> str:
             id="a weight on a device",
         ),
         pytest.param(
+            "return F.nll_loss(x, y, weight=torch.tensor([1.0, 2.0]).to('cuda:0'))",
+            "return mindspore.ops.nll_loss(x, y, weight=mindspore.tensor([1.0, 2.0]))",
+            id="a weight moved to a device",
+        ),
+        pytest.param(
             "v = F.nll_loss(x, y).detach()\nreturn v",
             "v = mindspore.ops.stop_gradient(mindspore.ops.nll_loss(x, y))\nreturn v",
             id="a result without its history",
@@ -280,6 +285,7 @@ def test_operands_and_results_of_functions(before: str, after: str) -> None:
         pytest.param("return F.nll_loss(torch.tensor([[w, 1.0]]), y)", id="a number of NumPy"),
         pytest.param("return F.nll_loss(x, y, torch.FloatTensor(w))", id="a size perhaps"),
         pytest.param("return F.nll_loss(x, y.cuda())", id="a device of a parameter"),
+        pytest.param("return F.nll_loss(torch.tensor([1.0]).to(w), y)", id="a dtype perhaps"),
         pytest.param("return F.nll_loss(torch.sqrt(x), y)", id="no rule"),
         pytest.param("v = F.nll_loss(x, y)\nv = w or v\nreturn v.detach()", id="another result"),
     ],

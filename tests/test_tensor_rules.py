@@ -103,7 +103,9 @@ def test_an_alias_is_the_same_object(rule: TensorRule) -> None:
 @each_rule
 def test_a_call_that_goes_has_no_counterpart(rule: TensorRule) -> None:
     if rule.target is None:
-        assert not hasattr(mindspore().Tensor, rule.id.removeprefix(METHOD))
+        # MindSpore's `.to` takes a dtype or the name of a device as MindSpore calls it.
+        has = hasattr(mindspore().Tensor, rule.id.removeprefix(METHOD))
+        assert has == (rule.id == "torch.Tensor.to")
 
 
 @each_rule
@@ -270,7 +272,7 @@ READ = [
     pytest.param(rule, side, signature, id=f"{('torch', 'mindspore')[side]} {rule.id}")
     for rule in RULES
     if rule.kind not in ("dtype", "filling", "seed") and rule.reading != "unset"
-    if rule.id != "torch.Tensor.cuda"  # which needs a GPU
+    if rule.id not in ("torch.Tensor.cuda", "torch.Tensor.to")  # which need a device
     for side, signature in sides(rule)
 ]
 
@@ -301,6 +303,12 @@ def test_what_a_reading_gives_the_framework_gives(
             wrong.append(f"{given}: {found}")
     assert compared
     assert not wrong, "\n".join(wrong[:5])
+
+
+def test_moving_a_tensor_to_where_it_is_gives_the_same_tensor() -> None:
+    given = torch().tensor([1.5, 2.0])
+    assert given.to("cpu") is given
+    assert given.to(torch().device("cpu"), non_blocking=True) is given
 
 
 @pytest.mark.parametrize("reading", ["zeros", "ones", "full", "randint"])
