@@ -10,6 +10,7 @@ from migrate.holders import (
     field_reached,
     foreign_bases,
     methods,
+    owner_of,
     parameter,
     related_classes,
     uses_of_attribute,
@@ -85,6 +86,28 @@ def _reads(other: Names, names: Names, module: str, name: str) -> Iterator[Place
                 yield place
 
 
+def set_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, ast.expr | None]]:
+    """Yield what other files set a name of a module, or an attribute of its class, to.
+
+    With the names of the file; None for what is not simply assigned.
+    """
+    project = names.project
+    if project is None or not is_visible(names, holder):
+        return
+    module = project.module_of(names.path)
+    for other in project.readers(names.path, holder.name):
+        for _, place in list(other.places_of(holder.name)) if other is not names else ():
+            node, assign = place.node, place.parent()
+            if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
+                continue
+            meanings = other.resolve(node.value, other.scope_of(place))
+            if (module in meanings) if holder.owner is None else owner_of(node, place) is None:
+                if isinstance(assign, ast.Assign) and node in assign.targets:
+                    yield other, assign.value
+                else:
+                    yield other, None
+
+
 def _is_bound_in(other: Names, binding: Binding, names: Names) -> bool:
     """Tell whether an import is of a name of the module of `names`, or one that it hands on."""
     project = names.project
@@ -132,6 +155,21 @@ def bases_abroad(
             yield names, None
 
 
+def classes_met(names: Names) -> Iterator[tuple[Names, ast.ClassDef]]:
+    """Yield the classes of a file, and those of others that it imports at its module's level."""
+    yield from ((names, owner) for owner in names.classes)
+    for bindings in list(names.module.bindings.values()) if names.project is not None else ():
+        for binding in bindings:
+            if binding.imported_from is not None and binding.alias is not None:
+                for other, each in definitions(names, binding.imported_from, binding.alias.name):
+                    if isinstance(each.statement, ast.ClassDef):
+                        yield other, each.statement
+            elif binding.kind == "import" and names.project is not None:
+                module = names.project.names(binding.path, names.path)
+                if module is not None:
+                    yield from ((module, owner) for owner in module.classes)
+
+
 def heirs_abroad(
     names: Names, owner: ast.ClassDef, attribute: str
 ) -> Iterator[tuple[Names, ast.ClassDef]]:
@@ -158,7 +196,7 @@ def parameters_abroad(names: Names, place: Place) -> Iterator[tuple[Names, Holde
             for function in methods([statement], "__init__"):
                 reached = parameter(other, function, call, place, is_bound=True)
                 yield from ((other, holder) for holder in reached)
-            name = field_reached(statement, call, place)
+            name = field_reached(other, statement, call, place)
             if name is not None:
                 yield other, Holder(name, owner=statement)
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from migrate.abroad import uses_abroad
 from migrate.cells import Way, element, place_of
-from migrate.functions import argument_of, default_of, fields, is_private, mark_name, own_nodes
-from migrate.holders import Holder, plain_uses, related_classes
+from migrate.functions import argument_of, default_of, is_private, mark_name, own_nodes
+from migrate.holders import Holder, field_order, plain_uses, related_classes
 from migrate.possible import ANYTHING, NOTHING, Possible
 from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS
@@ -151,6 +151,9 @@ class Callers:
         )
         if place is None or bound is None:
             return ANYTHING
-        index = list(fields(owner)).index(name)
+        listed = field_order(self._names, owner)
+        if listed is None:
+            return ANYTHING
+        index = listed.index(name)
         kept = Holder(owner.name, scope=bound[1])
         return self._arguments(kept, name, index, way, is_open=not is_private(place))

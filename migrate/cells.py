@@ -15,7 +15,7 @@ from typing import TypeAlias
 from migrate.holders import Holder, owner_of
 from migrate.places import Place
 from migrate.resolve import Names
-from migrate.scopes import Scope
+from migrate.scopes import COMPREHENSIONS, Scope
 
 
 class Step(Enum):
@@ -90,6 +90,20 @@ def holders(names: Names, target: ast.expr, scope: Scope, place: Place) -> Itera
         owner = owner_of(target, place)
         if owner is not None:
             yield Holder(target.attr, owner=owner)
+
+
+def is_fresh(value: ast.expr | None) -> bool:
+    """Tell whether an expression makes a container that nothing else holds yet."""
+    if isinstance(value, ast.Call):
+        return str(getattr(value.func, "attr", getattr(value.func, "id", ""))) in _MAKE_CONTAINERS
+    displays = (ast.Dict, ast.List, ast.Set, ast.Tuple, *COMPREHENSIONS)
+    return isinstance(value, displays)
+
+
+#: What makes a new container.
+_MAKE_CONTAINERS = frozenset(
+    {"ModuleDict", "ModuleList", "OrderedDict", "defaultdict", "deque", "dict", "list", "set"}
+)
 
 
 def way_in_target(target: ast.expr, name: str) -> Way | None:

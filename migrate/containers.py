@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from migrate.abroad import definitions, uses_abroad
+from migrate.cell import is_taken
 from migrate.cells import Step, holders
-from migrate.holders import Holder, plain_uses, related_classes, values_of_attribute
+from migrate.holders import (
+    Holder,
+    called_name,
+    plain_uses,
+    related_classes,
+    values_of_attribute,
+    values_of_name,
+)
 from migrate.match import Site
 from migrate.places import Place
 from migrate.resolve import Names
+from migrate.routes import TORCH_CONTAINERS
 from migrate.values import Values
 
 #: What takes the place of a container of torch's. A CellList takes a list and nothing else.
@@ -20,6 +33,7 @@ COUNTERPARTS = {
 
 #: Methods that either has, and its counterpart has with the same meaning.
 _COMMON = frozenset({"append", "extend", "items", "keys", "update", "values"})
+_CHANGING = frozenset({"append", "extend", "update"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +84,12 @@ def stays(container: Container, names: Names, values: Values) -> str:
     It is kept by one name or attribute, holds migrated losses alone, now and later, and is used
     in no way that its counterpart lacks.
     """
-    if not values.possible(container.call.args[0], (Step.ANY,)).is_migrated:
+    given = container.call.args[0]
+    is_empty = not getattr(given, "elts", True) or not getattr(given, "keys", True)
+    if not (is_empty or values.possible(given, (Step.ANY,)).is_migrated):
         return "which also holds something else"
+    if isinstance(given, ast.Dict) and not all(map(_is_key, given.keys)):
+        return "with a key that CellDict refuses"
     parent = container.place.parent()
     if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
         return "which is not kept by a name"
@@ -82,10 +100,50 @@ def stays(container: Container, names: Names, values: Values) -> str:
     for holder in kept:
         if not values.held(holder, (Step.ANY,)).is_migrated:
             return "which is given something else later"
-        for use in plain_uses(names, holder):
-            if not _is_common(use):
-                return f"which line {getattr(use.node, 'lineno', 0)} uses as torch's"
+        here = ((names, use) for use in plain_uses(names, holder))
+        for where, use in itertools.chain(here, uses_abroad(names, holder)):
+            if not _is_common(use, is_dict=isinstance(given, (ast.Dict, ast.DictComp))):
+                line = f"line {getattr(use.node, 'lineno', 0)}"
+                file = "" if where is names else f" of {where.path}"
+                return f"which {line}{file} uses as torch's"
     return ""
+
+
+def torch_containers(names: Names, holder: Holder) -> Iterator[tuple[Names, ast.Call]]:
+    """Yield the calls of torch's containers that a name or attribute may hold.
+
+    Each with the names of its file.
+    """
+    if holder.scope is not None:
+        given, _ = values_of_name(names, holder.scope, holder.name)
+        every = [(names, value) for value in given]
+        for binding in holder.scope.bindings[holder.name]:
+            if binding.imported_from is not None and binding.alias is not None:
+                found = definitions(names, binding.imported_from, binding.alias.name)
+                every += [(other, each.value) for other, each in found if each.value is not None]
+    else:
+        assert holder.owner is not None
+        related = related_classes(names, holder.owner)
+        given, _ = values_of_attribute(names, holder.name, related)
+        every = [(names, value) for value in given]
+    for where, value in every:
+        if isinstance(value, ast.Call) and called_name(value) in TORCH_CONTAINERS:
+            scope = where.scope_of(Place(where.place_at(where.start(value)).path))
+            meanings = where.resolve(value.func, scope)
+            if any(meaning.startswith("torch.nn.") for meaning in meanings):
+                yield where, value
+
+
+#: The keys that a CellDict takes, unless a Cell has an attribute of that name.
+_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def _is_key(key: ast.expr | None) -> bool:
+    """Tell whether a CellDict takes a key, as far as it is written out."""
+    if not isinstance(key, ast.Constant):
+        return True
+    name = key.value
+    return isinstance(name, str) and _KEY.fullmatch(name) is not None and not is_taken(name)
 
 
 def _is_only(container: Container, holder: Holder, names: Names) -> bool:
@@ -97,12 +155,25 @@ def _is_only(container: Container, holder: Holder, names: Names) -> bool:
     return pure and values == [container.call]
 
 
-def _is_common(use: Place) -> bool:
+def _is_common(use: Place, *, is_dict: bool) -> bool:
     parent, node = use.parent(), use.node
     if isinstance(parent, ast.Attribute):
-        return parent.attr in _COMMON and isinstance(use.parent(2), ast.Call)
+        call = use.parent(2)
+        if parent.attr not in _COMMON or not isinstance(call, ast.Call):
+            return False
+        if parent.attr in _CHANGING:
+            # torch's give the container back; MindSpore's take a list, and give nothing.
+            taken = (ast.Dict, ast.DictComp) if is_dict else (ast.List, ast.ListComp)
+            plain = parent.attr == "append" or (len(call.args) == 1 and not call.keywords)
+            fits = parent.attr == "append" or isinstance(call.args[0], taken)
+            keys = call.args[0].keys if fits and isinstance(call.args[0], ast.Dict) else []
+            return (
+                isinstance(use.parent(3), ast.Expr) and plain and fits and all(map(_is_key, keys))
+            )
+        return True
     if isinstance(parent, ast.Subscript):
-        return parent.value is node and not isinstance(parent.slice, ast.Slice)
+        plain = parent.value is node and not isinstance(parent.slice, ast.Slice)
+        return plain and (not is_dict or _is_key(parent.slice))
     if isinstance(parent, ast.Call):
         return getattr(parent.func, "id", "") in ("len", "enumerate", "zip", "iter", "list")
     looped = isinstance(parent, (ast.For, ast.comprehension)) and parent.iter is node

@@ -10,10 +10,11 @@ back from each call that was found, at all that may get there.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from migrate.abroad import parameters_abroad, uses_abroad
+from migrate.abroad import classes_met, is_visible, parameters_abroad, uses_abroad
 from migrate.attributes import (
     COMMON_ATTRIBUTES,
     DEVICE_METHODS,
@@ -22,15 +23,16 @@ from migrate.attributes import (
     not_a_device,
     set_otherwise,
 )
-from migrate.cells import LONGEST, Step, Way, element, key_of, meet
-from migrate.containers import Container, container_of, stays
-from migrate.holders import Holder, unknown_keyword_calls, uses_of
+from migrate.cells import LONGEST, Step, Way, element, key_of, meet, place_of
+from migrate.containers import Container, container_of, stays, torch_containers
+from migrate.holders import Holder, uses_of
 from migrate.match import Refusal, Site
 from migrate.operands import is_pure
 from migrate.places import Place
 from migrate.possible import Possible
 from migrate.resolve import Names
 from migrate.routes import Reached, Routes
+from migrate.suspects import Suspect, suspects, suspects_abroad
 from migrate.values import Values
 
 
@@ -141,6 +143,7 @@ class _Follower:
         self.flow = Flow()
         self.containers: dict[int, Container] = {}
         self.escaped: list[Site] = []
+        self.visible: dict[str, list[Site]] = {}
         self.abroad: dict[str, _Abroad] = {}
         self.visited: set[tuple[int, int, Way]] = set()
         self.classified: set[int] = set()
@@ -169,16 +172,39 @@ class _Follower:
                 self._refuse(site, "keyword-call", reason)
 
     def _read_unknown_calls(self) -> None:
-        """Hand over what escapes, where a keyword call of something unknown may be its call."""
-        for call in unknown_keyword_calls(self.names, self.classified) if self.sites else ():
-            found = self.values.possible(call.func)
-            where = (
-                f"line {call.lineno} calls `{ast.unparse(call.func)}` with `input=` or `target=`"
-            )
-            for site in self._sites(found):
-                self._refuse(site, "keyword-call", f"{where} on a way that was not followed")
-            for site in self.escaped if found.other or found.open else ():
-                self._refuse(site, "keyword-call", f"it is passed on, and {where}")
+        """Hand over what escapes, where a call of something unknown may be its call."""
+        if not self.sites:
+            return
+        if _READS_TABLES.search(self.names.text):
+            self.escaped = self.sites
+        for suspect in suspects(self.names):
+            if id(suspect.call) not in self.classified:
+                found = self.values.possible(suspect.receiver)
+                where = f"line {suspect.call.lineno} {suspect.does}"
+                for site in self._sites(found):
+                    self._refuse(site, suspect.code, f"{where} on a way that was not followed")
+                if found.other or found.open or not (found.sites or found.losses):
+                    self._suspect(self.escaped, suspect, where)
+        if not self.escaped and not self.visible:
+            return
+        for names, suspect in suspects_abroad(self.names, () if self.escaped else self.visible):
+            sites = [*self.escaped, *self.visible.get(suspect.name, ())]
+            if sites and not self._is_edited(names, suspect):
+                where = f"line {suspect.call.lineno} of {names.path} {suspect.does}"
+                self._suspect(sites, suspect, where)
+
+    def _suspect(self, sites: Sequence[Site], suspect: Suspect, where: str) -> None:
+        for site in sites:
+            self._refuse(site, suspect.code, f"it is passed on, and {where}")
+
+    def _is_edited(self, names: Names, suspect: Suspect) -> bool:
+        """Tell whether a call in another file changes all the same, for a loss that is seen."""
+        found = self.values.at(names).possible(suspect.receiver)
+        if found.losses and not found.other:
+            return True
+        other = self.abroad.get(names.path)
+        calls = other.flow.edited_calls if other is not None else ()
+        return any(each.call is suspect.call for each in calls)
 
     def _refuse(self, site: Site, code: str, reason: str) -> None:
         # A call of which no name changes does not move with its constructor.
@@ -263,13 +289,20 @@ class _Follower:
         if reached.odd_name:
             reason = "its name is written in characters that Python folds into others"
             self._refuse(site, "instance-attribute", reason)
+        for name in reached.loose:
+            for names, owner in classes_met(self.names):
+                self._at(names)._check_module(site, Holder(name, owner=owner))
         for value, way in reached.values:
             self._follow(site, value, way, fresh=fresh)
         for holder, way in reached.holders:
             if element(way) is not None and self.values.is_shifted(holder, way[0]):
                 way = (Step.ANY, *way[1:])
+            if way:
+                self._check_added(site, holder)
             for use, _ in uses_of(self.names, holder):
                 self._follow(site, use, way, origin=holder)
+            if is_visible(self.names, holder):
+                self._home.visible.setdefault(holder.name, []).append(site)
             for names, use in uses_abroad(self.names, holder):
                 self._at(names)._follow(site, use, way, origin=holder)
             if not way and holder.owner is not None:
@@ -341,6 +374,22 @@ class _Follower:
         self.containers[id(call)] = container
         container.sites.append(site)
         self._follow(site, whole, way)
+
+    def _check_added(self, site: Site, holder: Holder) -> None:
+        """Put what is added to a container of torch's among its sites."""
+        for names, call in torch_containers(self.names, holder):
+            found = self.containers.get(id(call))
+            place = place_of(names, call)
+            if found is None and names is self._home.names and place is not None:
+                meaning = self.routes.torch_container(call, place)
+                found = container_of(meaning, call, place)
+            if found is None:
+                where = "" if names is self._home.names else f" of {names.path}"
+                reason = f"it is put into what line {call.lineno}{where} makes"
+                self._refuse(site, "torch-container", reason)
+            elif site not in found.sites:
+                self.containers[id(call)] = found
+                found.sites.append(site)
 
     def _check_containers(self) -> None:
         for container in self.containers.values():
@@ -491,6 +540,10 @@ class _Follower:
         return order == wanted or all(pure)
 
 
+#: What reads names and attributes that only running it shows.
+_READS_TABLES = re.compile(r"__dict__|\b(?:vars|globals|locals)\(|attrgetter|__getattr")
+
+
 def _may_be_torchs(call: ast.Call) -> bool:
     """Tell whether getattr may read what only torch's losses have."""
     name = call.args[1] if len(call.args) > 1 else None
@@ -509,6 +562,7 @@ class _Abroad(_Follower):
         self.values = home.values.at(names)
         self.home = home
         self.sites = home.sites
+        self.escaped = home.escaped
         self.flow.refusals = home.flow.refusals
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from migrate.functions import fields
 from migrate.places import Place
-from migrate.resolve import STAR, UNBOUND, UNKNOWN, Names
+from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS, Scope
 
 
@@ -311,9 +311,39 @@ def parameter(
         yield Holder(name, scope=scope)
 
 
-def field_reached(owner: ast.ClassDef, call: ast.Call, place: Place) -> str | None:
+def field_order(names: Names, owner: ast.ClassDef) -> list[str] | None:
+    """Return the fields in the order in which a class takes them, those of its bases first.
+
+    None where it cannot be told: of a base in another file, and where a field is not taken.
+    """
+    if any(isinstance(node, FUNCTIONS) and node.name == "__init__" for node in owner.body):
+        return []
+    own, listed = fields(owner), dict[str, None]()
+    for base in reversed(owner.bases):
+        found = [c for c in names.classes if c.name == _base_name(base) and c is not owner]
+        if len(found) == 1 and not found[0].lineno > owner.lineno:
+            inherited = field_order(names, found[0])
+            if inherited is None:
+                return None
+            listed |= dict.fromkeys(inherited)
+        elif own and _base_name(base) not in _WITHOUT_FIELDS:
+            return None
+    given = ast.unparse([*owner.decorator_list, *own.values()]) if own else ""  # type: ignore[arg-type]
+    return None if _NOT_TAKEN.search(given) else [*(listed | dict.fromkeys(own))]
+
+
+#: Bases of a dataclass that have no fields.
+_WITHOUT_FIELDS = frozenset({"ABC", "Generic", "NamedTuple", "Protocol", "object"})
+
+#: What keeps a field from being taken, or from being taken by position.
+_NOT_TAKEN = re.compile(r"\b(?:init=|kw_only=|KW_ONLY\b)")
+
+
+def field_reached(names: Names, owner: ast.ClassDef, call: ast.Call, place: Place) -> str | None:
     """Return the field of a dataclass that an argument of its constructor is."""
-    listed, keyword = list(fields(owner)), place.parent()
+    listed, keyword = field_order(names, owner), place.parent()
+    if listed is None:
+        return None
     if isinstance(keyword, ast.keyword):
         return keyword.arg if keyword.arg in listed else None
     index = call.args.index(place.node)  # type: ignore[arg-type]
@@ -348,41 +378,3 @@ def methods(
         for node in owner.body:
             if isinstance(node, FUNCTIONS) and node.name == name:
                 yield node
-
-
-#: `input=` or `target=`, the names under which torch's losses take their operands.
-_KEYWORD = re.compile(r"(?<!\w)(?:input|target)\s*=(?!=)")
-
-
-def unknown_keyword_calls(names: Names, known: set[int]) -> Iterator[ast.Call]:
-    """Yield the calls by `input=` and `target=` of things that may be a loss.
-
-    Parameters
-    ----------
-    names : Names
-    known : set of int
-        The `id` of calls of which it is known what they call.
-    """
-    for match in _KEYWORD.finditer(names.text):
-        place = names.place_at(match.start())
-        call = place.parent()
-        if not isinstance(place.node, ast.keyword) or not isinstance(call, ast.Call):
-            continue
-        given = {keyword.arg for keyword in call.keywords}
-        two = len(call.args) + len(call.keywords) == 2
-        if not two or not given <= {"input", "target"} or id(call) in known:
-            continue
-        if _is_unknown(names, call.func, place):
-            yield call
-
-
-def _is_unknown(names: Names, function: ast.expr, place: Place) -> bool:
-    scope = names.scope_of(place)
-    if isinstance(function, ast.Call):
-        return bool(names.resolve(function.func, scope) & {UNKNOWN, STAR, UNBOUND})
-    meanings = names.resolve(function, scope)
-    if isinstance(function, ast.Name) and meanings == {UNKNOWN}:
-        bound = names.bindings_of(function.id, scope)
-        values = [b.value for b in bound[0]] if bound else [None]
-        return any(not isinstance(v, ast.Call) or _is_unknown(names, v, place) for v in values)
-    return bool(meanings & {UNKNOWN, STAR, UNBOUND})

@@ -291,10 +291,28 @@ _TAKEN_ALONG = frozenset({"call-positional", "call-forward"})
 def _all_written(answers: Iterable[FileMigration]) -> Iterator[FileMigration]:
     """Write once every answer is known: what a name means is read in files that are as they were.
 
-    So an interrupt while they are looked into leaves all as it was, too.
+    So an interrupt while they are looked into leaves all as it was, too. A constructor is written
+    after the calls in other files that change along with it, which are right for torch's as well:
+    where one of them cannot be written, neither is the constructor.
     """
-    for answer in list(answers):
-        yield _at_boundary(answer.path, partial(_write, answer))
+    done: dict[str, FileMigration] = {}
+    every = list(answers)
+    for answer in sorted(every, key=lambda each: bool(each.claims)):
+        failed = next((c.path for c in answer.claims if _has_failed(done, c.path)), None)
+        if failed is not None and answer.changed:
+            what = f"a call in {failed} has to change along, and the file could not be written"
+            done[answer.path] = FileMigration(answer.path, error=f"{what}: see there")
+        else:
+            done[answer.path] = _at_boundary(answer.path, partial(_write, answer))
+    yield from (done[answer.path] for answer in every)
+
+
+def _has_failed(done: Mapping[str, FileMigration], path: str) -> bool:
+    wanted = os.path.abspath(path)  # noqa: PTH100
+    return any(
+        os.path.abspath(each) == wanted and answer.error is not None  # noqa: PTH100
+        for each, answer in done.items()
+    )
 
 
 def _at_boundary(path: str, work: Callable[[], FileMigration]) -> FileMigration:

@@ -8,7 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from migrate.errors import MigrateError
 from migrate.importers import Importers, last_component
@@ -33,6 +33,8 @@ _REBINDS = re.compile(
     r"\bsys\s*\.\s*modules\s*\[|\b(?:globals|vars|locals)\(\)\s*(?:\.update|\.setdefault|\|=|"
     r"\[[^\]\n]*\]\s*=[^=])|__dict__\s*(?:\.update|\[)"
 )
+
+_Found = TypeVar("_Found")
 
 _Where = tuple[str, str]  # a file and a name at its module's level
 
@@ -65,6 +67,8 @@ class Project:
         self._words = dict(words or {})
         self._kept: OrderedDict[str, Names | None] = OrderedDict()
         self._around: dict[str, Importers] = {}
+        self._listed: dict[str, list[str]] = {}
+        self._asked: dict[Callable[[Names], Any], dict[str, Any]] = {}
         self._bytes: tuple[str, bytes] = ("", b"")
         self._answers: dict[_Where, Meanings] = {}
         self._guesses: dict[_Where, Meanings] = {}
@@ -156,12 +160,46 @@ class Project:
             return True
         return len(self.files) <= FEW and self._beside(path).reads(path, name, self.layout)
 
+    def asked(
+        self, path: str, mark: re.Pattern[bytes], look: Callable[[Names], _Found]
+    ) -> Iterator[tuple[str, _Found]]:
+        """Yield the files whose bytes hold `mark`, sorted, each with what `look` finds in it.
+
+        Of the run, and of those beside the file in `path`, where it is a run of few. What is found
+        is kept, so it must not hold on to a tree.
+        """
+        files = dict.fromkeys(map(os.path.abspath, self.files))
+        if len(self.files) <= FEW:
+            files |= dict.fromkeys(self._files_beside(path))
+        kept = self._asked.setdefault(look, {})
+        for file in sorted(files):
+            if file not in kept:
+                names = self.names_in(file) if mark.search(self._data(file)) else None
+                kept[file] = None if names is None else look(names)
+            found = kept[file]
+            if found is not None:
+                yield file, found
+
     def _beside(self, path: str) -> Importers:
         """Return who imports what in the outermost package of a file, or beside a script."""
-        root, package = self.layout.root_of(path), self.package_of(path)
-        top = os.path.join(root, package.partition(".")[0])  # noqa: PTH118
+        top = self._top(path)
         if top not in self._around:
+            # Whoever imports a module names it: nearly all others need not be looked into.
+            components = {last_component(os.path.abspath(f)).encode() for f in self.files}  # noqa: PTH100
+            others = self._files_beside(path)
+            plausible = [o for o in others if any(c in self._data(o) for c in components)]
+            self._around[top] = Importers.of_files(plausible, self.layout, self.files)
+        return self._around[top]
+
+    def _top(self, path: str) -> str:
+        root, package = self.layout.root_of(path), self.package_of(path)
+        return os.path.join(root, package.partition(".")[0])  # noqa: PTH118
+
+    def _files_beside(self, path: str) -> list[str]:
+        top, package = self._top(path), self.package_of(path)
+        if top not in self._listed:
             known = {os.path.abspath(file) for file in self.files}  # noqa: PTH100
+            root = self.layout.root_of(path)
             walk = os.walk(top) if package else [(root, [], os.listdir(root))]  # noqa: PTH208
             found = [
                 f"{folder.rstrip('/')}/{name}"
@@ -169,12 +207,8 @@ class Project:
                 for name in names
                 if name.endswith(".py")
             ]
-            # Whoever imports a module names it: nearly all others need not be looked into.
-            components = {last_component(os.path.abspath(f)).encode() for f in self.files}  # noqa: PTH100
-            others = [file for file in sorted(found) if file not in known]
-            plausible = [o for o in others if any(c in self._data(o) for c in components)]
-            self._around[top] = Importers.of_files(plausible, self.layout, self.files)
-        return self._around[top]
+            self._listed[top] = sorted(file for file in found if file not in known)
+        return self._listed[top]
 
     @property
     def index(self) -> Importers:

@@ -7,10 +7,11 @@ at its module's level and over the functions around the site, not a walk of the 
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from migrate.places import Place, descend, occurrences
 from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside
@@ -24,6 +25,8 @@ UNBOUND = "<unbound>"  # a builtin or nothing at all
 STAR = "<star>"  # perhaps bound by a star import of a module that is not known
 
 Meanings = frozenset[str]
+
+_Found = TypeVar("_Found")
 
 #: Calls that give back the module which their first literal names.
 _MODULE_GETTERS = frozenset({"importlib.import_module", "pytest.importorskip", "__import__"})
@@ -61,6 +64,14 @@ class Elsewhere(Protocol):
 
     def readers(self, path: str, *words: str) -> Iterator[Names]:
         """Yield the names of the files that import the module in a file and hold some words."""
+
+    def asked(
+        self, path: str, mark: re.Pattern[bytes], look: Callable[[Names], _Found]
+    ) -> Iterator[tuple[str, _Found]]:
+        """Yield the files whose bytes hold `mark`, each with what `look` finds in it."""
+
+    def names_in(self, where: str) -> Names | None:
+        """Return the names of a file by its absolute path, or None where it cannot be parsed."""
 
     def importers(self, module: str) -> tuple[str, ...]:
         """Return the files of the run that import a module, or a name from it, sorted."""

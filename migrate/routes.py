@@ -6,7 +6,18 @@ import ast
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from migrate.cells import ADDS, ADDS_ALL, SAME_ELEMENTS, Step, Way, element, holders, key_of, meet
+from migrate.cells import (
+    ADDS,
+    ADDS_ALL,
+    SAME_ELEMENTS,
+    Step,
+    Way,
+    element,
+    holders,
+    is_fresh,
+    key_of,
+    meet,
+)
 from migrate.holders import (
     HAND_BACK,
     Holder,
@@ -17,13 +28,23 @@ from migrate.holders import (
     parameters_reached,
     related_classes,
     values_of_attribute,
+    values_of_name,
 )
 from migrate.places import Place
 from migrate.resolve import UNBOUND, Names
 from migrate.scopes import FUNCTIONS, Scope
 
 #: What holds modules of torch and takes nothing else.
-_TORCH_CONTAINERS = frozenset({"ModuleDict", "ModuleList", "Sequential"})
+TORCH_CONTAINERS = frozenset({"ModuleDict", "ModuleList", "Sequential"})
+
+
+#: Methods of a container that hand none of its elements on.
+_KEEP_INSIDE = frozenset(
+    """
+    add append appendleft clear count discard extend index insert keys popleft remove reverse
+    rotate sort update
+    """.split()  # noqa: SIM905 (a list would take a line a name)
+)
 
 
 @dataclass(slots=True)
@@ -40,12 +61,25 @@ class Reached:
         Whether it gets somewhere that is not followed.
     odd_name : bool
         Whether it is bound to a name that Python folds to another spelling.
+    loose : list of str
+        Attributes that it becomes of something unknown: `model.criterion = …`.
     """
 
     values: list[tuple[Place, Way]] = field(default_factory=list)
     holders: list[tuple[Holder, Way]] = field(default_factory=list)
     escapes: bool = False
     odd_name: bool = False
+    loose: list[str] = field(default_factory=list)
+
+
+def _added_to(method: ast.Attribute) -> ast.expr:
+    """Return the container of `all.append(a).append`, as torch's gives itself back."""
+    inner = method.value
+    while isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+        if inner.func.attr not in ADDS and inner.func.attr not in ADDS_ALL:
+            break
+        inner = inner.func.value
+    return inner
 
 
 class Routes:
@@ -69,6 +103,9 @@ class Routes:
                 for target in targets:
                     self._bind(reached, target, place, way)
                 reached.escapes = reached.escapes or not reached.holders
+            case ast.AugAssign() if element(way) is not None:
+                self._bind(reached, parent.target, place, (Step.ANY, *way[1:]))
+                reached.escapes = True
             case ast.Tuple() | ast.List() | ast.Set():
                 self._value(reached, up, self._into_literal(node, parent, way))
             case ast.Dict() if node in parent.values:
@@ -120,6 +157,19 @@ class Routes:
 
     # -- names -----------------------------------------------------------------------------------
 
+    def _is_fresh(self, container: ast.expr, place: Place) -> bool:
+        """Tell whether a container that is added to was made under the name that it has here."""
+        scope = self.names.scope_of(place)
+        for holder in holders(self.names, container, scope, place):
+            if holder.scope is not None:
+                values, pure = values_of_name(self.names, holder.scope, holder.name)
+            else:
+                assert holder.owner is not None
+                related = related_classes(self.names, holder.owner)
+                values, pure = values_of_attribute(self.names, holder.name, related)
+            return pure and all(map(is_fresh, values))
+        return False
+
     def _bind(self, reached: Reached, target: ast.expr, place: Place, way: Way) -> None:
         scope = self.names.scope_of(place)
         if isinstance(target, (ast.Tuple, ast.List)):
@@ -132,13 +182,18 @@ class Routes:
                     self._bind(reached, each, place, way[1:])
             return
         if isinstance(target, ast.Subscript):
-            self._bind(reached, target.value, place, (key_of(target.slice), *way))
+            rest = element(way) if isinstance(target.slice, ast.Slice) else way
+            if rest is not None:
+                self._bind(reached, target.value, place, (key_of(target.slice), *rest))
+            reached.escapes = reached.escapes or not self._is_fresh(target.value, place)
             return
         if isinstance(target, ast.Name) and self.names.slice(target) != target.id:
             reached.odd_name = True
         found = list(holders(self.names, target, scope, place))
         reached.holders += [(holder, way) for holder in found]
         reached.escapes = reached.escapes or not found
+        if isinstance(target, ast.Attribute) and not found and not way:
+            reached.loose.append(target.attr)
 
     def _loop(
         self, reached: Reached, target: ast.expr, place: Place, way: Way, inner: Scope | None
@@ -197,7 +252,7 @@ class Routes:
         if isinstance(call.func, ast.Attribute) and (name in ADDS or name in ADDS_ALL):
             into = self._added(place, call, name, way)
             if into is not None:
-                found = holders(self.names, call.func.value, scope, whole)
+                found = holders(self.names, _added_to(call.func), scope, whole)
                 reached.holders += [(holder, into) for holder in found]
         elif isinstance(call.func, ast.Name) and self.names.lookup(name, scope) == {UNBOUND}:
             through = self._through_builtin(name, call, place, way)
@@ -248,7 +303,7 @@ class Routes:
             owner = binding.statement
             if not isinstance(owner, ast.ClassDef):
                 continue
-            name = field_reached(owner, call, place)
+            name = field_reached(self.names, owner, call, place)
             if name is not None:
                 found.append(Holder(name, owner=owner))
         return found
@@ -259,6 +314,7 @@ class Routes:
         """Return where a value in a container goes by a method of the container."""
         reached, rest = Reached(), element(way)
         if call is None or rest is None:
+            reached.escapes = rest is not None
             return reached
         result = place.up(2)
         if attribute.attr == "values":
@@ -273,6 +329,8 @@ class Routes:
                 reached.values.append((result, (1, *rest)))
             elif meet(index, way[0]) or attribute.attr == "pop":
                 reached.values.append((result, rest))
+        elif attribute.attr not in _KEEP_INSIDE or call.keywords:
+            reached.escapes = True  # `sort(key=…)`, a field of a named tuple
         return reached
 
     # -- torch -----------------------------------------------------------------------------------
@@ -285,7 +343,7 @@ class Routes:
         scope = self.names.scope_of(place)
         for meaning in sorted(self.names.resolve(call.func, scope)):
             module, _, name = meaning.rpartition(".")
-            if name in _TORCH_CONTAINERS and module.startswith("torch.nn"):
+            if name in TORCH_CONTAINERS and module.startswith("torch.nn"):
                 return meaning
         return ""
 

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
-from migrate.abroad import bases_abroad, defined, definitions, heirs_abroad, name_of
+from migrate.abroad import bases_abroad, defined, definitions, heirs_abroad, name_of, set_abroad
 from migrate.attributes import DEVICE_METHODS, TORCH_CONTAINERS, is_torch_loss
 from migrate.callers import Callers
 from migrate.cells import (
@@ -40,6 +40,7 @@ from migrate.holders import (
     HAND_BACK,
     Holder,
     called_name,
+    field_order,
     plain_uses,
     related_classes,
     values_of_attribute,
@@ -229,6 +230,8 @@ class Values:
                 found = self._of_name(holder, way)
             else:
                 found = self._of_attribute(holder, way)
+            for names, value in set_abroad(self.names, holder):
+                found |= ANYTHING if value is None else self.at(names).possible(value, way)
             return found | self._added(holder, way)
         finally:
             self._asked.discard(key)
@@ -292,7 +295,8 @@ class Values:
         values, pure = values_of_attribute(self.names, holder.name, related, through_bases=True)
         found = self._union([(value, way) for value in map(field_default, values) if value])
         for owner in related:
-            if holder.name in fields(owner):
+            listed = field_order(self.names, owner)
+            if holder.name in (fields(owner) if listed is None else listed):
                 found |= self._callers.field(owner, holder.name, way)
         # What a base sets, and what an heir does, but never what another heir of the base does.
         for names, base in bases_abroad(self.names, related) if look is not _Look.DOWN else ():
@@ -366,7 +370,9 @@ class Values:
             if parent.attr in ADDS and call.args:
                 return self.possible(call.args[-1], rest)
             if parent.attr in ADDS_ALL:
-                given = [(value, way) for value in call.args]
+                # What extends a list stands behind what was in it.
+                into = way if parent.attr == "update" else (Step.ANY, *rest)
+                given = [(value, into) for value in call.args]
                 named = [(k.value, way if k.arg is None else rest) for k in call.keywords]
                 return self._union([*given, *named])
             return NOTHING

@@ -159,6 +159,150 @@ APART = {
             "def run(x, y): return criterion(target=abs(y), input=abs(x))\n"
         ),
     },
+    "a method that takes it": {
+        "trainer.py": (
+            "class Trainer:\n    def go(self, loss, x, y): return loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\n"
+            "from trainer import Trainer\n"
+            "def run(x, y): return Trainer().go(nn.NLLLoss(), x, y)\n"
+        ),
+    },
+    "a base class that is given it": {
+        "base.py": (
+            "class Base:\n"
+            "    def __init__(self, loss): self.loss = loss\n"
+            "    def go(self, x, y): return self.loss.forward(x, y)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\n"
+            "from base import Base\n"
+            "class Box(Base):\n"
+            "    def __init__(self): super().__init__(nn.NLLLoss())\n"
+            "def run(x, y): return Box().go(x, y)\n"
+        ),
+    },
+    "a function of any arguments": {
+        "use.py": (
+            "def go(x, y, *losses): return sum(loss(input=x, target=y) for loss in losses)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\n"
+            "from use import go\n"
+            "def run(x, y): return go(x, y, nn.NLLLoss(), nn.NLLLoss())\n"
+        ),
+    },
+    "an attribute of what no file imports": {
+        "box.py": (
+            "import torch.nn as nn\nclass Box:\n    def __init__(self): self.loss = nn.NLLLoss()\n"
+        ),
+        "use.py": ("def go(box, x, y): return box.loss.forward(x, y)\n"),
+        "main.py": ("import box, use\ndef run(x, y): return use.go(box.Box(), x, y)\n"),
+    },
+    "a module that is imported by its name": {
+        "losses.py": ("import torch.nn as nn\ncriterion = nn.NLLLoss()\n"),
+        "main.py": (
+            "import importlib\n"
+            "losses = importlib.import_module('losses')\n"
+            "def run(x, y): return losses.criterion.forward(x, y)\n"
+        ),
+    },
+    "a registry": {
+        "registry.py": ("ALL = {}\ndef register(f):\n    ALL[f.__name__] = f\n    return f\n"),
+        "losses.py": (
+            "import torch.nn as nn\n"
+            "from registry import register\n"
+            "@register\n"
+            "def nll(): return nn.NLLLoss()\n"
+        ),
+        "main.py": (
+            "import losses\n"
+            "from registry import ALL\n"
+            "def run(x, y): return ALL['nll']()(input=x, target=y)\n"
+        ),
+    },
+    "a dict of another file that is filled": {
+        "registry.py": ("ALL = {}\n"),
+        "use.py": ("from registry import ALL\ndef go(x, y): return ALL['nll'].forward(x, y)\n"),
+        "main.py": (
+            "import torch.nn as nn\n"
+            "from registry import ALL\n"
+            "from use import go\n"
+            "ALL['nll'] = nn.NLLLoss()\n"
+            "def run(x, y): return go(x, y)\n"
+        ),
+    },
+    "a global of another file that is set": {
+        "use.py": ("criterion = None\ndef go(x, y): return criterion(input=x, target=y)\n"),
+        "main.py": (
+            "import torch.nn as nn\n"
+            "import use\n"
+            "use.criterion = nn.NLLLoss()\n"
+            "def run(x, y): return use.go(x, y)\n"
+        ),
+    },
+    "a global that another file replaces": {
+        "losses.py": (
+            "import torch.nn as nn\n"
+            "criterion = nn.NLLLoss()\n"
+            "def go(x, y): return criterion(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "import losses\n"
+            "losses.criterion = lambda *, input, target: 0\n"
+            "def run(x, y): return losses.go(x, y)\n"
+        ),
+    },
+    "an attribute that another file replaces": {
+        "box.py": (
+            "import torch.nn as nn\n"
+            "class Box:\n"
+            "    def __init__(self): self.loss = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "from box import Box\n"
+            "def run(x, y):\n"
+            "    box = Box()\n"
+            "    box.loss = lambda *, input, target: 0\n"
+            "    return box.go(x, y)\n"
+        ),
+    },
+    "a list of torch's in another file": {
+        "losses.py": ("import torch.nn as nn\nALL = nn.ModuleList([nn.Identity()])\n"),
+        "main.py": (
+            "import torch.nn as nn\n"
+            "from losses import ALL\n"
+            "ALL.append(nn.NLLLoss())\n"
+            "def run(x, y): return ALL[1](x, y)\n"
+        ),
+    },
+    "a list of torch's that another file uses as such": {
+        "losses.py": ("import torch.nn as nn\nALL = nn.ModuleList([nn.NLLLoss()])\n"),
+        "main.py": (
+            "from losses import ALL\n"
+            "def run(x, y): return ALL[0](x, y) * len(list(ALL.children()))\n"
+        ),
+    },
+    "an attribute of a module of torch in another file": {
+        "net.py": (
+            "import torch.nn as nn\n"
+            "class Net(nn.Module):\n"
+            "    def __init__(self):\n"
+            "        super().__init__()\n"
+            "        self.loss = nn.MSELoss()\n"
+            "    def forward(self, x, y): return self.loss(x, y)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\n"
+            "from net import Net\n"
+            "def run(x, y):\n"
+            "    net = Net()\n"
+            "    net.loss = nn.NLLLoss()\n"
+            "    return net(x, y)\n"
+        ),
+    },
 }
 
 
@@ -243,3 +387,12 @@ def test_the_answer_does_not_depend_on_how_many_work_or_on_the_order(tmp_path: P
     again = [(r.path, r.after, r.findings) for r in migrate_paths(paths[::-1], jobs=3)]
     assert once == again
     assert sum(after is not None for _, after, _ in once) == len(paths)
+
+
+def test_a_constructor_is_not_written_where_its_call_cannot_be(tmp_path: Path) -> None:
+    folder = written(tmp_path, TOGETHER["a function that takes it"])
+    (folder / "pkg/use.py").chmod(0o444)
+    results = {Path(r.path).name: r for r in migrate_paths([str(folder)], write=True)}
+    assert "read-only" in str(results["use.py"].error)
+    assert "use.py has to change along" in str(results["main.py"].error)
+    assert texts(folder) == dict(sorted(TOGETHER["a function that takes it"].items()))

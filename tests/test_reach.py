@@ -94,8 +94,6 @@ def test_what_is_followed_gives_the_same_figure(way: str) -> None:
 @each(UNDECIDABLE)
 def test_what_is_undecidable_is_reported_and_stays(way: str) -> None:
     for make, arguments in itertools.product(MAKES, ARGUMENTS):
-        if arguments.startswith(".forward") and ("mystery" in way or "setattr" in way):
-            continue  # a limit that docs/design.md names: it fails when it runs
         before = program(way, make, arguments)
         result = migrate_source(before)
         if result.with_status(Status.MANUAL):

@@ -253,6 +253,18 @@ FOLLOWED = {
         "def _go(loss, x, y):\n    return lossARGS\n\ndef run(x, y):\n"
         "    if x is None:\n        _go(nn.L1Loss(), x, y)\n    return _go(MAKE, x, y)\n"
     ),
+    "field of a base class": (
+        "@dataclass\nclass _Base:\n    loss: object\n\n@dataclass\nclass _Box(_Base):\n"
+        "    scale: int = 1\n    def go(self, x, y):\n        return self.lossARGS * self.scale\n\n"
+        "def run(x, y):\n    return _Box(MAKE).go(x, y)\n"
+    ),
+    "list of torch's that begins empty": (
+        "ALL = nn.ModuleList([])\nALL.append(MAKE)\nALL.extend([MAKE])\n\n"
+        "def run(x, y):\n    return ALL[1]ARGS\n"
+    ),
+    "dict of torch's that begins empty": (
+        "ALL = nn.ModuleDict({})\nALL['a'] = MAKE\n\ndef run(x, y):\n    return ALL['a']ARGS\n"
+    ),
 }
 
 #: Those of which the keywords must be handed over, and a call by position may move.
@@ -291,5 +303,123 @@ UNDECIDABLE = {
     "sequence of torch's": ("ALL = nn.Sequential(MAKE)\n\ndef run(x, y):\n    return ALL[0]ARGS\n"),
     "partial": (
         "def run(x, y):\n    loss = functools.partial(MAKE, input=x)\n    return loss(target=y)\n"
+    ),
+    "what a context manager gives": (
+        "@contextlib.contextmanager\ndef make():\n    yield MAKE\n\n"
+        "def run(x, y):\n    with make() as loss:\n        return lossARGS\n"
+    ),
+    "what __enter__ gives": (
+        "class Box:\n    def __init__(self):\n        self.all = [MAKE]\n"
+        "    def __enter__(self):\n        return self.all[0]\n"
+        "    def __exit__(self, *error):\n        pass\n\n"
+        "def run(x, y):\n    with Box() as loss:\n        return lossARGS\n"
+    ),
+    "what is awaited": (
+        "import asyncio\n\nasync def make():\n    return MAKE\n\nasync def go(x, y):\n"
+        "    return (await make())ARGS\n\ndef run(x, y):\n    return asyncio.run(go(x, y))\n"
+    ),
+    "what is sent": (
+        "def _go():\n    loss = yield\n    x, y = yield\n    yield lossARGS\n\n"
+        "def run(x, y):\n    steps = _go()\n    next(steps)\n    steps.send(MAKE)\n"
+        "    return steps.send((x, y))\n"
+    ),
+    "what __getattr__ gives": (
+        "class Box:\n    def __init__(self):\n        self.all = {'loss': MAKE}\n"
+        "    def __getattr__(self, name):\n        return self.__dict__['all'][name]\n\n"
+        "def run(x, y):\n    return Box().lossARGS\n"
+    ),
+    "table of names": "globals()['loss'] = MAKE\n\ndef run(x, y):\n    return lossARGS\n",
+    "starred parameter": (
+        "def _go(*all):\n    loss, x, y = all\n    return lossARGS\n\n"
+        "def run(x, y):\n    return _go(MAKE, x, y)\n"
+    ),
+    "parameter of any keyword": (
+        "def _go(x, y, **all):\n    return all['loss']ARGS\n\n"
+        "def run(x, y):\n    return _go(x, y, loss=MAKE)\n"
+    ),
+    "starred argument": (
+        "def _go(loss, x, y):\n    return lossARGS\n\n"
+        "def run(x, y):\n    given = (MAKE, x)\n    return _go(*given, y)\n"
+    ),
+    "keywords of a dict": (
+        "def _go(x, y, loss):\n    return lossARGS\n\n"
+        "def run(x, y):\n    given = {'loss': MAKE}\n    return _go(x, y, **given)\n"
+    ),
+    "first argument of a partial function": (
+        "def _go(loss, x, y):\n    return lossARGS\n\n"
+        "def run(x, y):\n    return functools.partial(_go, MAKE)(x, y)\n"
+    ),
+    "captured": (
+        "def run(x, y):\n    match {'a': MAKE}:\n        case {'a': loss}:\n"
+        "            return lossARGS\n"
+    ),
+    "merged dicts": (
+        "def run(x, y):\n    all = {'a': MAKE} | {'b': MAKE}\n    return all['b']ARGS\n"
+    ),
+    "dict that is merged into": (
+        "def run(x, y):\n    all = {}\n    all |= {'a': MAKE}\n    return all['a']ARGS\n"
+    ),
+    "lists that are added": "def run(x, y):\n    return ([1] + [MAKE])[1]ARGS\n",
+    "list that is multiplied": "def run(x, y):\n    return ([MAKE] * 2)[1]ARGS\n",
+    "slice that is assigned": (
+        "def run(x, y):\n    all = [1, 2]\n    all[1:] = [MAKE]\n    return all[1]ARGS\n"
+    ),
+    "list that grows under another name": (
+        "def run(x, y):\n    all = []\n    same = all\n    same.append(MAKE)\n"
+        "    return all[0]ARGS\n"
+    ),
+    "dict that a function fills": (
+        "def fill(all):\n    all['a'] = MAKE\n\n"
+        "def run(x, y):\n    all = {}\n    fill(all)\n    return all['a']ARGS\n"
+    ),
+    "key of a dict": "def run(x, y):\n    for loss in {MAKE: 1}:\n        return lossARGS\n",
+    "map": "def run(x, y):\n    return sum(map(lambda loss: lossARGS, [MAKE]))\n",
+    "key of a sort": (
+        "def run(x, y):\n    all = [MAKE, MAKE]\n    all.sort(key=lambda loss: float(lossARGS))\n"
+        "    return all[0](x, y)\n"
+    ),
+    "parameter of a lambda": (
+        "_go = lambda loss, x, y: lossARGS\n\ndef run(x, y):\n    return _go(MAKE, x, y)\n"
+    ),
+    "attribute of a function": ("def run(x, y):\n    return run.lossARGS\n\nrun.loss = MAKE\n"),
+    "namespace": (
+        "from types import SimpleNamespace\nall = SimpleNamespace(loss=MAKE)\n\n"
+        "def run(x, y):\n    return all.lossARGS\n"
+    ),
+    "named tuple that is unpacked": (
+        "class _Box(NamedTuple):\n    loss: object\n    scale: int = 1\n\n"
+        "def run(x, y):\n    loss, scale = _Box(MAKE)\n    return lossARGS * scale\n"
+    ),
+    "list of torch's that is extended by a tuple": (
+        "ALL = nn.ModuleList([MAKE])\nALL.extend((MAKE, MAKE))\n\n"
+        "def run(x, y):\n    return ALL[1]ARGS\n"
+    ),
+    "list of torch's that is added to": (
+        "ALL = nn.ModuleList([MAKE])\nALL += [MAKE]\n\ndef run(x, y):\n    return ALL[1]ARGS\n"
+    ),
+    "list of torch's that gives itself back": (
+        "ALL = nn.ModuleList([MAKE])\nALL.append(MAKE).append(MAKE)\n\n"
+        "def run(x, y):\n    return ALL[2]ARGS\n"
+    ),
+    "list of torch's that begins with another module": (
+        "ALL = nn.ModuleList([nn.Identity()])\nALL.append(MAKE)\n\n"
+        "def run(x, y):\n    return ALL[1]ARGS\n"
+    ),
+    "dict of torch's that is updated by pairs": (
+        "ALL = nn.ModuleDict({'a': MAKE})\nALL.update([('b', MAKE)])\n\n"
+        "def run(x, y):\n    return ALL['b']ARGS\n"
+    ),
+    "dict of torch's with a space in a key": (
+        "ALL = nn.ModuleDict({'a b': MAKE})\n\ndef run(x, y):\n    return ALL['a b']ARGS\n"
+    ),
+    "dict of torch's with a key that a Cell uses": (
+        "ALL = nn.ModuleDict({'a': MAKE})\nALL['construct'] = MAKE\n\n"
+        "def run(x, y):\n    return ALL['construct']ARGS\n"
+    ),
+    "attribute of a module that is set from outside": (
+        "class Box(Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.loss = nn.MSELoss()\n    def forward(self, x, y):\n"
+        "        return self.lossARGS\n\n"
+        "def run(x, y):\n    box = Box()\n    box.loss = MAKE\n    return box.forward(x, y)\n"
     ),
 }

@@ -1,0 +1,172 @@
+"""Calls of something unknown, of a kind that a loss of torch's takes and MindSpore's does not.
+
+Where an instance goes a way that is not followed, one of these may be its call. Read-only.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from migrate.attributes import DEVICE_METHODS
+from migrate.holders import called_name, methods, owner_of, related_classes, values_of_attribute
+from migrate.places import Place
+from migrate.resolve import NONE, OWN, STAR, UNBOUND, UNKNOWN, Names
+
+#: The names under which torch's losses take their operands.
+_OPERANDS = frozenset({"input", "target"})
+
+#: Where such a call may stand, in the text and in the bytes of a file.
+_DEVICE = "|".join(sorted(DEVICE_METHODS))
+_MARK = (
+    r"(?<!\w)(?:input|target)\s*=(?!=)|\.\s*forward\s*\("
+    rf"|\.\s*(?:{_DEVICE})\s*\([^()]*\)\s*\("
+)
+_MARKED, _MARKED_BYTES = re.compile(_MARK), re.compile(_MARK.encode())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Suspect:
+    """A call of something unknown that would fail of MindSpore's loss.
+
+    Attributes
+    ----------
+    call : ast.Call
+    receiver : ast.expr
+        What may be the instance.
+    code : str
+        Under which a constructor is handed over for it.
+    does : str
+        What it does, as the verb of a sentence.
+    """
+
+    call: ast.Call
+    receiver: ast.expr
+    code: str
+    does: str
+
+    @property
+    def name(self) -> str:
+        """The last name of the receiver; empty where it has none."""
+        if isinstance(self.receiver, ast.Call) and called_name(self.receiver) == "getattr":
+            return str(getattr((*self.receiver.args, None)[1], "value", ""))
+        return str(getattr(self.receiver, "attr", getattr(self.receiver, "id", "")))
+
+
+def suspects(names: Names) -> Iterator[Suspect]:
+    """Yield the calls of a file that only torch's losses take, of things that may be one."""
+    seen: set[int] = set()
+    for match in _MARKED.finditer(names.text):
+        for offset in (match.start(), match.end() - 1):
+            place = names.place_at(offset)
+            while place.path and not isinstance(place.node, (ast.Call, ast.stmt)):
+                place = Place(place.path[:-1])
+            if not place.path or not isinstance(place.node, ast.Call) or id(place.node) in seen:
+                continue
+            seen.add(id(place.node))
+            found = _suspect(names, place.node, place)
+            if found is not None:
+                yield found
+
+
+def suspects_abroad(names: Names, called: Collection[str]) -> Iterator[tuple[Names, Suspect]]:
+    """Yield those of the other files of the project, in the order of their paths.
+
+    Parameters
+    ----------
+    names : Names
+    called : collection of str
+        The last names of the receivers that are asked about; all, where it is empty.
+    """
+    project = names.project
+    if project is None:
+        return
+    for path, found in list(project.asked(names.path, _MARKED_BYTES, _names_of_suspects)):
+        if not found or (called and found.isdisjoint(called)):
+            continue
+        other = project.names_in(path)
+        if other is not None and other is not names:
+            for each in suspects(other):
+                if not called or each.name in called:
+                    yield other, each
+
+
+def _names_of_suspects(names: Names) -> frozenset[str]:
+    return frozenset(each.name for each in suspects(names))
+
+
+def _suspect(names: Names, call: ast.Call, place: Place) -> Suspect | None:
+    given, count = {k.arg for k in call.keywords}, len(call.args) + len(call.keywords)
+    starred = any(isinstance(argument, ast.Starred) for argument in call.args)
+    if starred or not given <= _OPERANDS:
+        return None
+    function = call.func
+    if isinstance(function, ast.Attribute) and function.attr == "forward":
+        what = f"calls `.forward` of `{ast.unparse(function.value)}`"
+        found = Suspect(call, function.value, "instance-attribute", what)
+    elif given:
+        what = f"calls `{ast.unparse(function)}` with `input=` or `target=`"
+        found = Suspect(call, function, "keyword-call", what)
+    elif isinstance(function, ast.Call) and called_name(function) in DEVICE_METHODS:
+        assert isinstance(function.func, ast.Attribute)
+        what = f"calls `{ast.unparse(function)}`, and what that gives"
+        found = Suspect(call, function.func.value, "instance-attribute", what)
+    else:
+        return None
+    # The other operand may have gone into a partial.
+    if count != 2 and not (count == 1 and _is_partial(names, found.receiver, place)):
+        return None
+    return found if _is_unknown(names, found.receiver, place) else None
+
+
+def _is_partial(names: Names, function: ast.expr, place: Place) -> bool:
+    bound = names.bindings_of(getattr(function, "id", ""), names.scope_of(place))
+    return bound is not None and any(
+        isinstance(binding.value, ast.Call) and called_name(binding.value) == "partial"
+        for binding in bound[0]
+    )
+
+
+def _is_unknown(names: Names, function: ast.expr, place: Place) -> bool:
+    scope = names.scope_of(place)
+    if isinstance(function, ast.Call):
+        if called_name(function) in ("super", "partial"):
+            return called_name(function) == "partial"
+        return bool(names.resolve(function.func, scope) & {UNKNOWN, STAR, UNBOUND})
+    meanings = names.resolve(function, scope)
+    if meanings & {NONE}:
+        return True  # what another file may have set it to
+    if isinstance(function, ast.Attribute) and meanings == {UNKNOWN}:
+        owner = owner_of(function, place)
+        if owner is not None:
+            family = related_classes(names, owner)
+            values, pure = values_of_attribute(names, function.attr, family)
+            return not pure or _is_any_unknown(names, values, place)
+    if isinstance(function, ast.Name) and meanings == {UNKNOWN}:
+        if _is_self(function, place):
+            return False
+        bound = names.bindings_of(function.id, scope)
+        return _is_any_unknown(names, [b.value for b in bound[0]] if bound else [None], place)
+    if isinstance(function, ast.Attribute) and OWN in meanings:
+        return not _is_method(names, function)
+    return bool(meanings & {UNKNOWN, STAR, UNBOUND})
+
+
+def _is_method(names: Names, function: ast.Attribute) -> bool:
+    """Tell whether an attribute may be a method of a class of the file, called on the class."""
+    name = getattr(function.value, "id", "")
+    classes = [each for each in names.classes if each.name == name]
+    return next(methods(classes, function.attr), None) is not None
+
+
+def _is_any_unknown(names: Names, values: Sequence[ast.expr | None], place: Place) -> bool:
+    return not values or any(
+        not isinstance(value, ast.Call) or _is_unknown(names, value, place) for value in values
+    )
+
+
+def _is_self(name: ast.Name, place: Place) -> bool:
+    """Tell whether a name is the instance of the class around it."""
+    return owner_of(ast.Attribute(name, "", ast.Load()), place) is not None
