@@ -185,7 +185,7 @@ class Project:
         top = self._top(path)
         if top not in self._around:
             # Whoever imports a module names it: nearly all others need not be looked into.
-            components = {last_component(os.path.abspath(f)).encode() for f in self.files}  # noqa: PTH100
+            components = {os.fsencode(last_component(os.path.abspath(f))) for f in self.files}  # noqa: PTH100
             others = self._files_beside(path)
             plausible = [o for o in others if any(c in self._data(o) for c in components)]
             self._around[top] = Importers.of_files(plausible, self.layout, self.files)
