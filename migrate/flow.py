@@ -152,7 +152,11 @@ class _Follower:
         for site in self.sites:
             place = self._past_chain(site)
             if place is not None:
-                self._follow(site, place, (), fresh=True)
+                try:
+                    self._follow(site, place, (), fresh=True)
+                except RecursionError:
+                    reason = "its way through the program is too long to be followed"
+                    self._refuse(site, "unproven", reason)
         self._check_containers()
         self._read_unknown_calls()
         for path, other in sorted(self.abroad.items()):

@@ -315,7 +315,13 @@ class Names:
             return self._from_stars(name, after=0) or frozenset({UNBOUND})
         bindings, holder = found
         meanings: set[str] = set()
+        others: set[str] = set()
         for binding in bindings:
+            if isinstance(binding.value, ast.Name):
+                # `a = b` many times over is one way, and to follow it each time takes for ever.
+                if binding.value.id in others:
+                    continue
+                others.add(binding.value.id)
             meanings |= self._meaning_of(binding, holder)
         if name in self._nonlocal and holder.parent is not None:
             meanings.add(UNKNOWN)

@@ -246,14 +246,20 @@ def parse(text: str, path: str) -> ast.Module:
         raise SourceError(
             "too deeply nested for Python's parser", remedy="split the expression"
         ) from error
-    except ValueError as error:  # null bytes before Python 3.12, lone surrogates
+    except ValueError as error:  # null bytes before Python 3.11.4, lone surrogates
+        if "\0" in text:
+            raise _null_byte(text) from error
         raise SourceError(f"not Python: {error}", remedy="correct the file") from error
+
+
+def _null_byte(text: str) -> SourceError:
+    line = len(_LINE_END.findall(text, 0, text.index("\0"))) + 1
+    return SourceError("null byte", remedy="remove it", line=line)
 
 
 def _explained(error: SyntaxError, text: str) -> SourceError:
     if "\0" in text:
-        line = len(_LINE_END.findall(text, 0, text.index("\0"))) + 1
-        return SourceError("null byte", remedy="remove it", line=line)
+        return _null_byte(text)
     if error.msg.startswith("too many"):
         return SourceError(
             f"too deeply nested for Python's parser ({error.msg})",

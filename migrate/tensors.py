@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrate.attributes import DEVICE_METHODS, not_a_device
@@ -35,9 +36,10 @@ def flows(
 ) -> Iterator[Flow]:
     """Yield the flows into the losses of a file, each once."""
     seen: set[int] = set()
+    index = _Index.of(losses)
     for loss in losses:
         if id(loss) not in seen:
-            flow = _Follower(names, losses, origins, rules).run(loss)
+            flow = _Follower(names, index, origins, rules).run(loss)
             seen.update(flow.losses)
             yield flow
 
@@ -47,8 +49,9 @@ def results(
 ) -> Iterator[Flow]:
     """Yield what is read of each loss, in the order of the file; a reading of two losses once."""
     seen: set[int] = set()
+    index = _Index.of(losses)
     for loss in losses:
-        follower = _Follower(names, losses, origins, rules)
+        follower = _Follower(names, index, origins, rules)
         if id(loss.place.node) not in follower.results:
             continue
         flow = follower.run_from(loss)
@@ -57,24 +60,36 @@ def results(
         yield flow
 
 
-class _Follower:
-    def __init__(
-        self, names: Names, losses: list[LossCall], origins: Origins, rules: TensorRules
-    ) -> None:
-        self.names = names
-        self.origins = origins
-        self.rules = rules
-        self.losses = losses
-        self.flow = Flow()
-        self.by_operand = {
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The losses of a file, by what goes into them and by what computes."""
+
+    losses: list[LossCall]
+    by_operand: dict[int, tuple[str, LossCall]]
+    results: dict[int, LossCall]
+
+    @classmethod
+    def of(cls, losses: list[LossCall]) -> _Index:
+        by_operand = {
             id(place.node): (role, loss) for loss in losses for role, place in loss.operands.items()
         }
         # A constructor's call computes nothing: its result is the instance.
-        self.results = {
+        results = {
             id(loss.place.node): loss
             for loss in losses
             if not (loss.sites[0].call is loss.place.node and loss.sites[0].rule.kind == "class")
         }
+        return cls(losses, by_operand, results)
+
+
+class _Follower:
+    def __init__(self, names: Names, index: _Index, origins: Origins, rules: TensorRules) -> None:
+        self.names = names
+        self.origins = origins
+        self.rules = rules
+        self.losses = index.losses
+        self.by_operand, self.results = index.by_operand, index.results
+        self.flow = Flow()
         self.work: list[tuple[str, Place]] = []
         self.seen: set[tuple[str, int]] = set()
         self.defined: set[int] = set()

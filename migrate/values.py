@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 from migrate.abroad import bases_abroad, defined, definitions, heirs_abroad, name_of, set_abroad
@@ -60,6 +61,31 @@ class _Look(Enum):
     DOWN = "heirs"
 
 
+@dataclass(slots=True)
+class _Query:
+    """What one question has led to, in all files.
+
+    An answer is the union of all that leads to it, so that what was looked at once in a question
+    has said all that it can: neither a cycle nor a second way to it adds anything.
+    """
+
+    seen: set[tuple[object, ...]] = field(default_factory=set)
+    depth: int = 0
+
+    def enter(self, key: tuple[object, ...]) -> bool:
+        """Tell whether something is to be looked at, and `leave` to be called behind it."""
+        if self.depth == 0:
+            self.seen.clear()
+        if key in self.seen:
+            return False
+        self.seen.add(key)
+        self.depth += 1
+        return True
+
+    def leave(self) -> None:
+        self.depth -= 1
+
+
 class Values:
     """Answers what the expressions of one file may be.
 
@@ -76,11 +102,11 @@ class Values:
         self.names = names
         # By the `id` of names, those of other files, where sites count as losses of torch's.
         self._known = {} if known is None else known
+        self._query: _Query = next((each._query for each in self._known.values()), _Query())
         self._known[id(names)] = self
         self.by_call = {id(site.call): site for site in sites}
         self._callers = Callers(names, self.possible, lambda other: self.at(other).possible)
         self._looks = _Look.BOTH
-        self._asked: set[tuple[object, Way]] = set()
 
     def at(self, names: Names) -> Values:
         """Return the values of another file of the project."""
@@ -90,16 +116,14 @@ class Values:
 
     def possible(self, node: ast.expr, way: Way = ()) -> Possible:
         """Return what may be found on the way from the value of `node`."""
-        key = (id(node), way)
-        if key in self._asked:
-            return NOTHING  # what a cycle adds is what else leads into it
         if len(way) > LONGEST:
             return ANYTHING
-        self._asked.add(key)
+        if not self._query.enter((id(node), way)):
+            return NOTHING
         try:
             return self._possible(node, way)
         finally:
-            self._asked.discard(key)
+            self._query.leave()
 
     def _union(self, nodes: Sequence[tuple[ast.expr, Way]]) -> Possible:
         found = NOTHING
@@ -217,12 +241,10 @@ class Values:
 
     def held(self, holder: Holder, way: Way) -> Possible:
         """Return what may be found on the way from what a name or attribute holds."""
-        key = (holder, way)
-        if key in self._asked:
-            return NOTHING
         if len(way) > LONGEST:
             return ANYTHING
-        self._asked.add(key)
+        if not self._query.enter((holder, way, self._looks)):
+            return NOTHING
         if element(way) is not None and self.is_shifted(holder, way[0]):
             way = (Step.ANY, *way[1:])
         try:
@@ -234,7 +256,7 @@ class Values:
                 found |= ANYTHING if value is None else self.at(names).possible(value, way)
             return found | self._added(holder, way)
         finally:
-            self._asked.discard(key)
+            self._query.leave()
 
     def _of_name(self, holder: Holder, way: Way) -> Possible:
         assert holder.scope is not None
