@@ -17,6 +17,9 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+#: The exit status of a process that wants the rest of its programs to be run in another.
+_ANEW = 75
+
 _NUMBER = re.compile(r"-?\d+\.\d*(e[-+]?\d+)?", re.IGNORECASE)
 
 
@@ -57,7 +60,7 @@ def _batch(python: str | Path, programs: Sequence[str], limit: float) -> list[st
         answers = Path(folder, "answers")
         answers.touch()
         try:
-            subprocess.run(
+            done = subprocess.run(
                 # Not resolved: an environment's interpreter is a link.
                 [Path(python).absolute(), __file__, answers],
                 input=json.dumps(programs),
@@ -69,11 +72,11 @@ def _batch(python: str | Path, programs: Sequence[str], limit: float) -> list[st
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            end = "died"
+            end = "" if done.returncode == _ANEW else "died"
         except subprocess.TimeoutExpired:
             end = "timed out"
         told = [json.loads(line) for line in answers.read_text().splitlines()]
-    return told if len(told) == len(programs) else [*told, end]
+    return told if len(told) == len(programs) or not end else [*told, end]
 
 
 def outcome(program: str) -> str:
@@ -93,4 +96,8 @@ def outcome(program: str) -> str:
 if __name__ == "__main__":
     with Path(sys.argv[1]).open("w") as told:
         for source in json.load(sys.stdin):
-            print(json.dumps(outcome(source)), file=told, flush=True)
+            became = outcome(source)
+            print(json.dumps(became), file=told, flush=True)
+            if became == "raises RuntimeError":
+                # An operator may fail late, in a thread, and the next program meet its error.
+                sys.exit(_ANEW)
