@@ -79,6 +79,7 @@ class Origins:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._reaching: dict[tuple[int, str], Reaching] = {}
+        self._standing: dict[str, list[int]] = {}
 
     # -- back ------------------------------------------------------------------------------------
 
@@ -290,8 +291,11 @@ class Origins:
         text = self._names.text
         if not text.isascii():
             return None  # Python folds other spellings into the name
-        position = self._names.lines.position
-        return [position(at)[0] for at in occurrences(text, name, 0, len(text))]
+        if name not in self._standing:
+            position = self._names.lines.position
+            found = [position(at)[0] for at in occurrences(text, name, 0, len(text))]
+            self._standing[name] = found
+        return self._standing[name]
 
 
 def child(place: Place, *nodes: ast.AST) -> Place:

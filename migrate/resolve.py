@@ -28,6 +28,10 @@ Meanings = frozenset[str]
 
 _Found = TypeVar("_Found")
 
+#: Over more assignments than these a name is not followed: two names that are swapped again and
+#: again lead into each other in more ways than could be looked at.
+_FAR = 300
+
 #: Calls that give back the module which their first literal names.
 _MODULE_GETTERS = frozenset({"importlib.import_module", "pytest.importorskip", "__import__"})
 
@@ -112,6 +116,8 @@ class Names:
         self.path = path
         self._scopes: dict[int, Scope] = {}
         self._resolving: set[int] = set()
+        self._steps = 0
+        self._places: dict[str, list[tuple[int, Place]]] = {}
         self._nonlocal: set[str] = set()
         self._reader = ScopeReader(package, has_walrus=":=" in text)
 
@@ -135,8 +141,15 @@ class Names:
 
         Comments and strings count too; the node tells.
         """
-        for offset in occurrences(self.text, word, start, len(self.text) if end is None else end):
-            yield offset, self.place_at(offset)
+        last = len(self.text) if end is None else end
+        if start or last < len(self.text):
+            yield from ((at, self.place_at(at)) for at in occurrences(self.text, word, start, last))
+            return
+        # Who asks for the whole file asks again for each constructor in it.
+        if word not in self._places:
+            found = occurrences(self.text, word, start, last)
+            self._places[word] = [(at, self.place_at(at)) for at in found]
+        yield from self._places[word]
 
     def start(self, node: ast.expr | ast.stmt | ast.alias | ast.keyword) -> int:
         """Return the character offset at which `node` begins."""
@@ -316,6 +329,7 @@ class Names:
         bindings, holder = found
         meanings: set[str] = set()
         others: set[str] = set()
+        self._steps = self._steps if self._resolving else 0
         for binding in bindings:
             if isinstance(binding.value, ast.Name):
                 # `a = b` many times over is one way, and to follow it each time takes for ever.
@@ -323,6 +337,9 @@ class Names:
                     continue
                 others.add(binding.value.id)
             meanings |= self._meaning_of(binding, holder)
+            if self._steps > _FAR:
+                meanings.add(UNKNOWN)
+                break
         if name in self._nonlocal and holder.parent is not None:
             meanings.add(UNKNOWN)
         if holder.is_class and holder.parent is not None:
@@ -343,6 +360,7 @@ class Names:
             return frozenset({OWN})
         if binding.value is None or id(binding) in self._resolving:
             return frozenset({UNKNOWN})
+        self._steps += 1
         self._resolving.add(id(binding))
         try:
             return self.resolve(binding.value, scope)

@@ -7,7 +7,7 @@ what is not understood is anything. Read-only.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -62,28 +62,11 @@ class _Look(Enum):
 
 
 @dataclass(slots=True)
-class _Query:
-    """What one question has led to, in all files.
+class _Walk:
+    """What a question has come by so far, and the answers to those before."""
 
-    An answer is the union of all that leads to it, so that what was looked at once in a question
-    has said all that it can: neither a cycle nor a second way to it adds anything.
-    """
-
-    seen: set[tuple[object, ...]] = field(default_factory=set)
-    depth: int = 0
-
-    def enter(self, key: tuple[object, ...]) -> bool:
-        """Tell whether something is to be looked at, and `leave` to be called behind it."""
-        if self.depth == 0:
-            self.seen.clear()
-        if key in self.seen:
-            return False
-        self.seen.add(key)
-        self.depth += 1
-        return True
-
-    def leave(self) -> None:
-        self.depth -= 1
+    asked: set[Hashable] = field(default_factory=set)
+    answers: dict[Hashable, Possible] = field(default_factory=dict)
 
 
 class Values:
@@ -102,11 +85,11 @@ class Values:
         self.names = names
         # By the `id` of names, those of other files, where sites count as losses of torch's.
         self._known = {} if known is None else known
-        self._query: _Query = next((each._query for each in self._known.values()), _Query())
         self._known[id(names)] = self
         self.by_call = {id(site.call): site for site in sites}
         self._callers = Callers(names, self.possible, lambda other: self.at(other).possible)
         self._looks = _Look.BOTH
+        self._walk: _Walk = next(iter(self._known.values()))._walk if known else _Walk()
 
     def at(self, names: Names) -> Values:
         """Return the values of another file of the project."""
@@ -118,12 +101,29 @@ class Values:
         """Return what may be found on the way from the value of `node`."""
         if len(way) > LONGEST:
             return ANYTHING
-        if not self._query.enter((id(node), way)):
+        return self._once((id(node), way), lambda: self._possible(node, way))
+
+    def _once(self, key: Hashable, look: Callable[[], Possible]) -> Possible:
+        """Return an answer, and within a question nothing where it has been part of it before.
+
+        All answers are unions, so that what is asked twice adds nothing: a question takes each
+        place once, whatever goes in circles, and only its own answer is complete.
+        """
+        walk = self._walk
+        if key in walk.answers:
+            return walk.answers[key]
+        if key in walk.asked:
             return NOTHING
+        is_whole = not walk.asked
+        walk.asked.add(key)
         try:
-            return self._possible(node, way)
+            found = look()
         finally:
-            self._query.leave()
+            if is_whole:
+                walk.asked.clear()
+        if is_whole:
+            walk.answers[key] = found
+        return found
 
     def _union(self, nodes: Sequence[tuple[ast.expr, Way]]) -> Possible:
         found = NOTHING
@@ -243,20 +243,15 @@ class Values:
         """Return what may be found on the way from what a name or attribute holds."""
         if len(way) > LONGEST:
             return ANYTHING
-        if not self._query.enter((holder, way, self._looks)):
-            return NOTHING
+        return self._once((holder, way, self._looks), lambda: self._held(holder, way))
+
+    def _held(self, holder: Holder, way: Way) -> Possible:
         if element(way) is not None and self.is_shifted(holder, way[0]):
             way = (Step.ANY, *way[1:])
-        try:
-            if holder.scope is not None:
-                found = self._of_name(holder, way)
-            else:
-                found = self._of_attribute(holder, way)
-            for names, value in set_abroad(self.names, holder):
-                found |= ANYTHING if value is None else self.at(names).possible(value, way)
-            return found | self._added(holder, way)
-        finally:
-            self._query.leave()
+        found = self._of_name(holder, way) if holder.scope else self._of_attribute(holder, way)
+        for names, value in set_abroad(self.names, holder):
+            found |= ANYTHING if value is None else self.at(names).possible(value, way)
+        return found | self._added(holder, way)
 
     def _of_name(self, holder: Holder, way: Way) -> Possible:
         assert holder.scope is not None

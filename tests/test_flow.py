@@ -1,8 +1,12 @@
 """What the flow takes for granted about torch's and MindSpore's losses."""
 
+import signal
+from types import FrameType
+
 import frameworks
 import pytest
 
+from migrate import migrate_source
 from migrate.attributes import COMMON_ATTRIBUTES, DEVICE_METHODS, MODULE_ATTRIBUTES
 
 LOSSES = ("CrossEntropyLoss", "NLLLoss")
@@ -37,3 +41,42 @@ def test_setting_the_reduction_of_an_instance_takes_effect_in_both(name: str) ->
         mindspore.Tensor(rows, mindspore.float32), mindspore.Tensor(labels, mindspore.int32)
     ).asnumpy()
     assert actual == pytest.approx(expected, rel=1e-6)
+
+
+def _each_calls_each(count: int) -> str:
+    calls = "".join(f"    _f{other}(loss, x, y)\n" for other in range(count))
+    return "".join(
+        f"def _f{each}(loss, x, y):\n{calls}    return loss(input=x, target=y)\n"
+        for each in range(count)
+    )
+
+
+ROUND = {
+    "functions that all call each other": (
+        _each_calls_each(12) + "_f0(nn.NLLLoss(), 1, 2)\n",
+        "return loss(logits=x, labels=y)",
+    ),
+    "names that are swapped": (
+        "a = nn.NLLLoss(); b = nn.CrossEntropyLoss()\n" + 40 * "a, b = b, a\n"
+        "a(input=x, target=y)\n",
+        "a(logits=x, labels=y)",
+    ),
+    "names that take each other's value": (
+        "a = nn.NLLLoss()\n" + 40 * "b = a\na = b\n" + "a(input=x, target=y)\n",
+        "a(logits=x, labels=y)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), ROUND.values(), ids=ROUND)
+def test_what_goes_round_is_looked_at_once(text: str, expected: str) -> None:
+    def late(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(60)  # a second is enough; the ways round are more than could ever be looked at
+    try:
+        assert expected in str(migrate_source("import torch.nn as nn\n" + text).after)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
