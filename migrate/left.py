@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from migrate.resolve import walk_scopes
@@ -23,11 +24,14 @@ def torch_left(names: Names) -> tuple[str, ...]:
     if names.project is None and not re.search(r"\btorch\b", names.text):
         return ()
     found = {f"{module}.*" for _, module in names.module.stars if _is_torch(module)}
+    roots = _Roots(names)
     for name, scope in walk_scopes(names):
+        parts = []
         root: ast.expr = name
         while isinstance(root, ast.Attribute):
+            parts.append(root.attr)
             root = root.value
-        if isinstance(root, ast.Name) and not _is_elsewhere(names, name, root, scope):
+        if isinstance(root, ast.Name) and roots.may_lead_to_torch(root.id, scope, parts):
             found.update(m for m in names.resolve(name, scope) if _is_torch(m))
     if re.search(r"import_module|importorskip|__import__", names.text):
         for node in ast.walk(names.tree):
@@ -40,20 +44,44 @@ def torch_left(names: Names) -> tuple[str, ...]:
 _CUSTOMARY = frozenset({"torch", "th", "nn", "F", "functional"})
 
 
-def _is_elsewhere(names: Names, name: ast.expr, root: ast.Name, scope: Scope) -> bool:
-    """Tell whether a name comes from the project, and not by one that torch's modules have.
+class _Roots:
+    """Tells, once for each scope, which names can lead to torch: nearly all do not."""
 
-    To follow each would be to parse every module that any file imports.
-    """
-    if names.project is None:
-        return False
-    found = names.bindings_of(root.id, scope)
-    bases = [b.imported_from or b.path for b in found[0] if b.kind == "import"] if found else []
-    stars = [] if found else [module for _, module in names.module.stars]
-    if not any(names.project.is_module(base, names.path) for base in (*bases, *stars)):
-        return False
-    parts = {node.attr for node in ast.walk(name) if isinstance(node, ast.Attribute)}
-    return not _CUSTOMARY & {root.id, *parts}
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._elsewhere: dict[tuple[int, str], bool] = {}
+        self._plausible: dict[tuple[int, str], bool] = {}
+
+    def may_lead_to_torch(self, root: str, scope: Scope, parts: Collection[str]) -> bool:
+        """Tell whether the dotted name `root` with `parts` behind it may be torch's."""
+        key = (id(scope), root)
+        if key not in self._elsewhere:
+            self._elsewhere[key] = self._is_elsewhere(root, scope)
+        if self._elsewhere[key] and root not in _CUSTOMARY and _CUSTOMARY.isdisjoint(parts):
+            return False
+        if key not in self._plausible:
+            meanings = self._names.lookup(root, scope)
+            self._plausible[key] = any(map(self._leads_on, meanings))
+        return self._plausible[key]
+
+    def _leads_on(self, meaning: str) -> bool:
+        project = self._names.project
+        is_module = project is not None and project.is_module(meaning, self._names.path)
+        return is_module or _is_torch(meaning)
+
+    def _is_elsewhere(self, root: str, scope: Scope) -> bool:
+        """Tell whether a name comes from the project.
+
+        Then it counts only where it goes by a name that torch's modules have: to follow each would
+        be to parse every module that any file imports.
+        """
+        names = self._names
+        if names.project is None:
+            return False
+        found = names.bindings_of(root, scope)
+        bases = [b.imported_from or b.path for b in found[0] if b.kind == "import"] if found else []
+        stars = [] if found else [module for _, module in names.module.stars]
+        return any(names.project.is_module(base, names.path) for base in (*bases, *stars))
 
 
 def _is_torch(path: str) -> bool:

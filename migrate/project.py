@@ -8,11 +8,13 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any
 
 from migrate.errors import MigrateError
+from migrate.glance import calls_of_a_loss
 from migrate.importers import Importers, last_component
 from migrate.layout import Layout
+from migrate.reach import Raw
 from migrate.resolve import OWN, STAR, UNBOUND, UNKNOWN, Meanings, Names
 from migrate.scopes import Binding
 from migrate.source import LineIndex, decode, parse, read
@@ -33,8 +35,6 @@ _REBINDS = re.compile(
     r"\bsys\s*\.\s*modules\s*\[|\b(?:globals|vars|locals)\(\)\s*(?:\.update|\.setdefault|\|=|"
     r"\[[^\]\n]*\]\s*=[^=])|__dict__\s*(?:\.update|\[)"
 )
-
-_Found = TypeVar("_Found")
 
 _Where = tuple[str, str]  # a file and a name at its module's level
 
@@ -58,6 +58,7 @@ class Project:
     def __init__(
         self, files: Sequence[str], importers: Importers | None = None,
         words: Mapping[str, tuple[str, ...]] | None = None,
+        statements: Mapping[str, tuple[Raw, ...]] | None = None,
     ) -> None:  # fmt: skip
         self.files = tuple(sorted(files))
         self._readers: dict[str, tuple[str, ...]] = {}
@@ -65,10 +66,12 @@ class Project:
         self.layout = Layout(self.files)
         self._importers = importers
         self._words = dict(words or {})
+        self._statements = statements
         self._kept: OrderedDict[str, Names | None] = OrderedDict()
+        self._held = 0
         self._around: dict[str, Importers] = {}
         self._listed: dict[str, list[str]] = {}
-        self._asked: dict[Callable[[Names], Any], dict[str, Any]] = {}
+        self._called: dict[str, frozenset[bytes]] = {}
         self._bytes: tuple[str, bytes] = ("", b"")
         self._answers: dict[_Where, Meanings] = {}
         self._guesses: dict[_Where, Meanings] = {}
@@ -116,10 +119,13 @@ class Project:
         path = self.path_of(module, near)
         return None if path is None else self.names_in(path)
 
-    def readers(self, path: str, *words: str) -> Iterator[Names]:
+    def readers(
+        self, path: str, *words: str, where: Callable[[bytes], bool] | None = None
+    ) -> Iterator[Names]:
         """Yield the names of the files that import the module in `path` and hold `words`, sorted.
 
-        In a run of few files, those of its package that are not in the run are among them.
+        In a run of few files, those of its package that are not in the run are among them. Where
+        `where` says no of its bytes, a file is passed over.
         """
         if path not in self._readers:
             found = set(self._everyone.importers(path, self.layout))
@@ -127,7 +133,8 @@ class Project:
                 found.update(self._beside(path).importers(path, self.layout))
             self._readers[path] = tuple(sorted(map(os.path.abspath, found)))
         for reader in self._readers[path]:
-            if all(word.encode() in self._data(reader) for word in words):
+            data = self._data(reader)
+            if all(word.encode() in data for word in words) and (where is None or where(data)):
                 names = self.names_in(reader)
                 if names is not None:
                     yield names
@@ -135,6 +142,8 @@ class Project:
     @cached_property
     def _everyone(self) -> Importers:
         # That of the survey knows those modules only that hold a covered API.
+        if self._statements is not None:
+            return Importers.of(self._statements)
         return Importers.of_files(self.files, self.layout)
 
     def is_of_run(self, path: str) -> bool:
@@ -160,25 +169,20 @@ class Project:
             return True
         return len(self.files) <= FEW and self._beside(path).reads(path, name, self.layout)
 
-    def asked(
-        self, path: str, mark: re.Pattern[bytes], look: Callable[[Names], _Found]
-    ) -> Iterator[tuple[str, _Found]]:
-        """Yield the files whose bytes hold `mark`, sorted, each with what `look` finds in it.
+    def callers(self, path: str) -> Iterator[tuple[str, frozenset[bytes]]]:
+        """Yield the files that may call something as torch's losses alone are called, sorted.
 
-        Of the run, and of those beside the file in `path`, where it is a run of few. What is found
-        is kept, so it must not hold on to a tree.
+        Each with the last names of what is called, as of `migrate.glance.calls_of_a_loss`. Of the
+        run, and of those beside the file in `path`, where it is a run of few.
         """
         files = dict.fromkeys(map(os.path.abspath, self.files))
         if len(self.files) <= FEW:
             files |= dict.fromkeys(self._files_beside(path))
-        kept = self._asked.setdefault(look, {})
         for file in sorted(files):
-            if file not in kept:
-                names = self.names_in(file) if mark.search(self._data(file)) else None
-                kept[file] = None if names is None else look(names)
-            found = kept[file]
-            if found is not None:
-                yield file, found
+            if file not in self._called:
+                self._called[file] = calls_of_a_loss(self._data(file))
+            if self._called[file]:
+                yield file, self._called[file]
 
     def _beside(self, path: str) -> Importers:
         """Return who imports what in the outermost package of a file, or beside a script."""
@@ -384,7 +388,7 @@ class Project:
         if where in self._kept:
             self._kept.move_to_end(where)
         else:
-            self._kept[where] = self._parsed(where)
+            self._keep(where, self._parsed(where))
         return self._kept[where]
 
     def adopt(self, names: Names) -> None:
@@ -394,10 +398,14 @@ class Project:
         nodes of its trees are compared.
         """
         where = os.path.abspath(names.path)  # noqa: PTH100
+        self._keep(where, names)
+        while len(self._kept) > 1 and self._held > _KEPT:
+            self._held -= _size(self._kept.popitem(last=False)[1])
+
+    def _keep(self, where: str, names: Names | None) -> None:
+        self._held += _size(names) - _size(self._kept.get(where))
         self._kept[where] = names
         self._kept.move_to_end(where)
-        while len(self._kept) > 1 and sum(len(n.text) for n in self._kept.values() if n) > _KEPT:
-            self._kept.popitem(last=False)
 
     def _parsed(self, where: str) -> Names | None:
         try:
@@ -408,6 +416,10 @@ class Project:
         if _REBINDS.search(text):
             return None
         return Names(tree, text, LineIndex(text), self.package_of(where), self, where)
+
+
+def _size(names: Names | None) -> int:
+    return 0 if names is None else len(names.text)
 
 
 def _joined(module: str, name: str) -> str:

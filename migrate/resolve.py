@@ -7,11 +7,10 @@ at its module's level and over the functions around the site, not a walk of the 
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from migrate.places import Place, descend, occurrences
 from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside
@@ -25,8 +24,6 @@ UNBOUND = "<unbound>"  # a builtin or nothing at all
 STAR = "<star>"  # perhaps bound by a star import of a module that is not known
 
 Meanings = frozenset[str]
-
-_Found = TypeVar("_Found")
 
 #: Over more assignments than these a name is not followed: two names that are swapped again and
 #: again lead into each other in more ways than could be looked at.
@@ -66,13 +63,13 @@ class Elsewhere(Protocol):
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
 
-    def readers(self, path: str, *words: str) -> Iterator[Names]:
+    def readers(
+        self, path: str, *words: str, where: Callable[[bytes], bool] | None = None
+    ) -> Iterator[Names]:
         """Yield the names of the files that import the module in a file and hold some words."""
 
-    def asked(
-        self, path: str, mark: re.Pattern[bytes], look: Callable[[Names], _Found]
-    ) -> Iterator[tuple[str, _Found]]:
-        """Yield the files whose bytes hold `mark`, each with what `look` finds in it."""
+    def callers(self, path: str) -> Iterator[tuple[str, frozenset[bytes]]]:
+        """Yield the files that may call a loss, each with the last names of what they call."""
 
     def names_in(self, where: str) -> Names | None:
         """Return the names of a file by its absolute path, or None where it cannot be parsed."""
@@ -441,6 +438,19 @@ def walk_scopes(names: Names) -> Iterator[tuple[ast.Name | ast.Attribute, Scope]
         inner = scope
         if node is not names.tree and isinstance(node, SCOPES):
             inner = names.inner_scope(node, scope)
-        for child in ast.iter_child_nodes(node):
-            inside = inner is not scope and is_inside(node, child, (node, child))
+        if inner is scope:
+            stack += [(child, scope) for child in _children(node)]
+            continue
+        for child in _children(node):
+            inside = is_inside(node, child, (node, child))
             stack.append((child, inner if inside else scope))
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes below one; those that hold nothing, such as `ast.Load`, are left out."""
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            yield from (each for each in value if isinstance(each, ast.AST))
+        elif isinstance(value, ast.AST) and value._fields:
+            yield value

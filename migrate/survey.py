@@ -78,7 +78,9 @@ def survey(
     if len(scanned) > len(mine):
         index = index.within(mine)
     chosen = [file for file in files if scanned[file].mentions or file in words]
-    return chosen, Project(files, index, {f: w for f, w in words.items() if f in mine})
+    words = {file: each for file, each in words.items() if file in mine}
+    own = {file: each for file, each in statements.items() if file in mine}
+    return chosen, Project(files, index, words, own)
 
 
 def _at_once(scan: Scan, files: Sequence[str]) -> Iterable[Scanned]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from migrate.attributes import DEVICE_METHODS
+from migrate.glance import ANY
 from migrate.holders import called_name, methods, owner_of, related_classes, values_of_attribute
 from migrate.places import Place
 from migrate.resolve import NONE, OWN, STAR, UNBOUND, UNKNOWN, Names
@@ -18,13 +19,12 @@ from migrate.resolve import NONE, OWN, STAR, UNBOUND, UNKNOWN, Names
 #: The names under which torch's losses take their operands.
 _OPERANDS = frozenset({"input", "target"})
 
-#: Where such a call may stand, in the text and in the bytes of a file.
+#: Where such a call may stand in the text of a file; `migrate.glance` looks at its bytes.
 _DEVICE = "|".join(sorted(DEVICE_METHODS))
-_MARK = (
+_MARKED = re.compile(
     r"(?<!\w)(?:input|target)\s*=(?!=)|\.\s*forward\s*\("
     rf"|\.\s*(?:{_DEVICE})\s*\([^()]*\)\s*\("
 )
-_MARKED, _MARKED_BYTES = re.compile(_MARK), re.compile(_MARK.encode())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,20 +81,16 @@ def suspects_abroad(names: Names, called: Collection[str]) -> Iterator[tuple[Nam
         The last names of the receivers that are asked about; all, where it is empty.
     """
     project = names.project
-    if project is None:
-        return
-    for path, found in list(project.asked(names.path, _MARKED_BYTES, _names_of_suspects)):
-        if not found or (called and found.isdisjoint(called)):
+    wanted = {ANY, *(name.encode() for name in called)}
+    for path, found in list(project.callers(names.path)) if project is not None else ():
+        if called and found.isdisjoint(wanted):
             continue
+        assert project is not None
         other = project.names_in(path)
         if other is not None and other is not names:
             for each in suspects(other):
                 if not called or each.name in called:
                     yield other, each
-
-
-def _names_of_suspects(names: Names) -> frozenset[str]:
-    return frozenset(each.name for each in suspects(names))
 
 
 def _suspect(names: Names, call: ast.Call, place: Place) -> Suspect | None:

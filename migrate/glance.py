@@ -1,0 +1,165 @@
+"""What the bytes of a file rule out, so that it need not be parsed: a parse takes a hundred times.
+
+Each answer errs on one side only: what is told of a file may be false, what is not told cannot be.
+Where quotes, comments or long lists stand in the way, a file is parsed rather than read wrongly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+#: The name of a call whose name is not plain.
+ANY = b""
+
+#: How many bytes an argument list is followed through.
+_FAR = 4000
+
+_BLANK = b" \t\r\n\f\\"
+_WORD = re.compile(rb"[\w\x80-\xff]+\Z")
+_TOKEN = re.compile(rb"[()\[\]{}'\"#,]")
+_KEYWORD = re.compile(rb"[\s\\]*([\w\x80-\xff]+)[\s\\]*=(?!=)")
+
+# Literals stand first, for which `re` searches many times as fast.
+_GIVEN = tuple(re.compile(word + rb"[\s\\]*=(?!=)") for word in (b"input", b"target"))
+_FORWARD = re.compile(rb"forward[\s\\]*\(")
+_TWICE = re.compile(rb"\)[\s\\]*\(")
+_DEVICE = re.compile(rb"\.[\s\\]*(?:cpu|cuda|to)[\s\\]*\([^()]*\)[\s\\]*\Z")
+
+
+def calls_of_a_loss(data: bytes) -> frozenset[bytes]:
+    """Return the last names of what may be called in a way that only torch's losses know.
+
+    With `input=` or `target=` and at most one more argument, by `.forward`, or behind `.cuda()`:
+    see `migrate.suspects`. `ANY` stands for a name that is not plain.
+    """
+    return frozenset(_called(data))
+
+
+def _called(data: bytes) -> Iterator[bytes]:
+    for given in _GIVEN:
+        for match in given.finditer(data):
+            opening = _opening(data, match.start())
+            if opening is None:
+                yield ANY
+            elif opening >= 0 and _takes_operands(data, opening):
+                yield from _callee(data, opening)
+    for match in _FORWARD.finditer(data):
+        before = data[max(0, match.start() - _FAR) : match.start()].rstrip(_BLANK)
+        receiver = before[:-1].rstrip(_BLANK)
+        if not before.endswith(b".") or receiver.endswith(b"super()"):
+            continue
+        if _takes_operands(data, match.end() - 1):
+            yield _last_word(receiver)
+    for match in _TWICE.finditer(data):
+        before = data[max(0, match.start() - _FAR) : match.start() + 1]
+        if _DEVICE.search(before) and _takes_operands(data, match.end() - 1):
+            yield ANY
+
+
+def _opening(data: bytes, at: int) -> int | None:
+    """Return where the bracket opens in which a keyword stands at `at`.
+
+    Negative where it is no argument of a call; None where the bytes do not tell.
+    """
+    before = data[max(0, at - _FAR) : at]
+    if before[-1:].isalnum() or before[-1:] in (b"_", b"."):
+        return -1  # another word
+    code = before.rstrip(_BLANK)
+    if b"\n" in before[len(code) :] and b"#" in code[code.rfind(b"\n") + 1 :]:
+        return None  # behind a comment
+    if not code.endswith((b"(", b",")):
+        return -1
+    depth = 0
+    for index in range(len(before) - 1, -1, -1):
+        byte = before[index : index + 1]
+        if byte in b"'\"#":
+            return None
+        if byte in b")]}":
+            depth += 1
+        elif byte in b"([{":
+            depth -= 1
+            if depth < 0:
+                return at - len(before) + index if byte == b"(" else -1
+    return None
+
+
+def _takes_operands(data: bytes, opening: int) -> bool:
+    """Tell whether an argument list may be that of a loss: two operands, or one of a partial."""
+    arguments: list[bytes] = []
+    depth, start = 0, opening + 1
+    for match in _TOKEN.finditer(data, start, start + _FAR):
+        token = match.group()
+        if token in b"'\"#":
+            return True
+        if token in b"([{":
+            depth += 1
+        elif depth and token in b")]}":
+            depth -= 1
+        elif not depth:
+            arguments.append(data[start : match.start()].strip(_BLANK))
+            start = match.end()
+            if len(arguments) > 2 and arguments[2]:
+                return False
+            if token != b",":
+                break
+    else:
+        return True
+    given = [argument for argument in arguments if argument]
+    keywords = [match.group(1) for match in map(_KEYWORD.match, given) if match is not None]
+    return (
+        (len(given) == 2 or (len(given) == 1 and b"partial" in data))
+        and not any(argument.startswith(b"*") for argument in given)
+        and set(keywords) <= {b"input", b"target"}
+    )
+
+
+def _callee(data: bytes, opening: int) -> Iterator[bytes]:
+    """Yield the last name of what is called; nothing where the brackets are not those of a call."""
+    before = data[max(0, opening - _FAR) : opening].rstrip(_BLANK)
+    name = _WORD.search(before)
+    if name is None:
+        if before.endswith((b")", b"]")):
+            yield ANY
+        return
+    if not before[: name.start()].rstrip(_BLANK).endswith((b"def", b"class")):
+        yield name.group()
+
+
+def _last_word(before: bytes) -> bytes:
+    name = _WORD.search(before)
+    return ANY if name is None else name.group()
+
+
+def may_set(data: bytes, name: str) -> bool:
+    """Tell whether an attribute `name` of something may be assigned, bound or deleted."""
+    return any(_is_target(data, *match.span()) for match in _attribute(name).finditer(data))
+
+
+@lru_cache(64)
+def _attribute(name: str) -> re.Pattern[bytes]:
+    """Return what finds an attribute where it is not called, and nothing is taken from it."""
+    return re.compile(rb"\.[\s\\]*%b(?!%b|[ \t\f]*[(.\[])" % (re.escape(name.encode()), _LETTER))
+
+
+def _is_target(data: bytes, start: int, end: int) -> bool:
+    close = data.find(b"\n", end)
+    rest = data[end : len(data) if close < 0 else close].lstrip(b" \t\f")
+    if _ASSIGNS.match(rest) or b"\\" in rest or b"=" in rest.replace(b"==", b""):
+        return True
+    line = data[data.rfind(b"\n", 0, start) + 1 : start]
+    receiver = _RECEIVER.search(line)
+    before = line[: receiver.start()].rstrip() if receiver is not None else b")"
+    word = _WORD.search(before)
+    if word is not None:
+        return word.group() in _BEFORE_TARGETS
+    # What stands behind an operator is read, be it the sign of an assignment: none follows.
+    return not before.endswith(_OPERATORS)
+
+
+_LETTER = rb"[\w\x80-\xff]"
+_RECEIVER = re.compile(rb"[\w\x80-\xff]+(?:\.[\w\x80-\xff]+)*\Z")
+_ASSIGNS = re.compile(rb"=(?!=)|:|[-+*/%@&|^<>]{1,2}=")
+_BEFORE_TARGETS = frozenset({b"del", b"for", b"as"})
+_OPERATORS = tuple(bytes([byte]) for byte in b"=+-/%@&|^<>~")
