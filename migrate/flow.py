@@ -179,7 +179,9 @@ class _Follower:
         """Hand over what escapes, where a call of something unknown may be its call."""
         if not self.sites:
             return
-        if _READS_TABLES.search(self.names.text):
+        if any(word in self.names.text for word in _TABLES) and _READS_TABLES.search(
+            self.names.text
+        ):
             self.escaped = self.sites
         for suspect in suspects(self.names):
             if id(suspect.call) not in self.classified:
@@ -545,6 +547,7 @@ class _Follower:
 
 
 #: What reads names and attributes that only running it shows.
+_TABLES = ("__dict__", "vars(", "globals(", "locals(", "attrgetter", "__getattr")
 _READS_TABLES = re.compile(r"__dict__|\b(?:vars|globals|locals)\(|attrgetter|__getattr")
 
 

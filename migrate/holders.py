@@ -81,7 +81,8 @@ def values_of_attribute(
             parent = place.parent()
             if isinstance(parent, ast.Call) and called_name(parent) in _SETTERS:
                 pure = False
-    if _WRITES_TABLES.search(names.text) or _sets_anything(names):
+    may_write = "__dict__" in names.text or "vars(" in names.text
+    if (may_write and _WRITES_TABLES.search(names.text)) or _sets_anything(names):
         pure = False
     for owner in related:
         scope = inner_scope_of(names, owner)

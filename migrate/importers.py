@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from migrate.errors import MigrateError
 from migrate.layout import Layout
@@ -19,12 +19,16 @@ class Importers:
 
     Attributes
     ----------
-    by_name : mapping of str to tuple of (str, Imported)
+    by_name : dict of str to tuple of (str, Imported)
         By the last component of each module that a statement may import, the file and the
-        statement.
+        statement; with that of its package before it, where `others` is asked.
+    others : dict of bytes to list of (str, Raw)
+        By the last component of what names are imported from, the statements in which is looked
+        what `by_name` lacks, when it is asked about: to take all of them apart takes longer.
     """
 
-    by_name: Mapping[str, tuple[tuple[str, Imported], ...]]
+    by_name: dict[str, tuple[tuple[str, Imported], ...]]
+    others: Mapping[bytes, list[tuple[str, Raw]]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -39,23 +43,47 @@ class Importers:
         modules : iterable of str, optional
             The files of the modules that will be asked about; all if not given.
         """
-        asked, holders = None, None
-        if modules is not None:
-            paths = [os.path.abspath(module) for module in modules]  # noqa: PTH100
-            asked = {last_component(path) for path in paths}
-            # `from package import module` is looked at where the package can be that of one.
-            holders = {last_component(_package_of(path)) for path in paths}
+        if modules is None:
+            others: dict[bytes, list[tuple[str, Raw]]] = {}
+            for path, imports in statements.items():
+                for raw in imports:
+                    others.setdefault(_last(raw), []).append((path, raw))
+            return cls({}, others)
+        paths = [os.path.abspath(module) for module in modules]  # noqa: PTH100
+        asked = {last_component(path) for path in paths}
+        # `from package import module` is looked at where the package can be that of one.
+        holders = {last_component(_package_of(path)) for path in paths}
         found: dict[str, list[tuple[str, Imported]]] = {}
-        plausible = None if asked is None or holders is None else _encoded(asked | holders)
+        plausible = _encoded(asked | holders)
         for path, imports in statements.items():
             for raw in imports:
-                last = raw[0].rpartition(b".")[2].strip()
-                if last and plausible is not None and last not in plausible:
+                last = _last(raw)
+                if last and last not in plausible:
                     continue  # nearly all
                 for name in _names(raw, path, holders):
-                    if asked is None or name in asked:
+                    if name in asked:
                         found.setdefault(name, []).append((path, statement(raw)))
         return cls({name: tuple(dict.fromkeys(every)) for name, every in found.items()})
+
+    def named(self, path: str) -> tuple[tuple[str, Imported], ...]:
+        """Return the statements that may import the module in a file, by its name."""
+        name = last_component(path)
+        if not self.others:
+            return self.by_name.get(name, ())
+        holder = last_component(_package_of(path))
+        key = f"{holder}.{name}"
+        if key not in self.by_name:
+            # Of dots alone, and of `import a.b`, the last component does not stand there.
+            near = dict.fromkeys((os.fsencode(name), os.fsencode(holder), b""))
+            self.by_name[key] = tuple(
+                dict.fromkeys(
+                    (importer, statement(raw))
+                    for last in near
+                    for importer, raw in self.others.get(last, ())
+                    if name in _names(raw, importer, None)
+                )
+            )
+        return self.by_name[key]
 
     @classmethod
     def of_files(
@@ -91,7 +119,7 @@ class Importers:
         And whether it is names from the module that are imported, rather than the module itself.
         """
         target = os.path.abspath(path)  # noqa: PTH100
-        for importer, each in self.by_name.get(last_component(target), ()):
+        for importer, each in self.named(target):
             if os.path.abspath(importer) == target:  # noqa: PTH100
                 continue
             if each.module and layout.locate(each.module, importer) == target:
@@ -122,6 +150,11 @@ def last_component(path: str) -> str:
     return folder.rpartition("/")[2] if file == "__init__.py" else file.partition(".")[0]
 
 
+def _last(raw: Raw) -> bytes:
+    """Return the last component of what names are imported from; empty where there is none."""
+    return raw[0].rpartition(b".")[2].strip()
+
+
 def _encoded(names: Iterable[str]) -> frozenset[bytes]:
     return frozenset(map(os.fsencode, names))
 
@@ -138,7 +171,7 @@ def _names(raw: Raw, path: str, holders: Collection[str] | None) -> Iterator[str
         for module, _ in statement(raw).names:
             yield from module.split(".")
         return
-    last = base.rpartition(b".")[2].decode("utf-8", "replace").strip()
+    last = _last(raw).decode("utf-8", "replace")
     if not last:
         folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
         for _ in range(base.count(b".") - 1):

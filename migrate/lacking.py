@@ -8,6 +8,7 @@ would a format such as `f"{loss:.3f}"`, which torch has for a tensor of one numb
 from __future__ import annotations
 
 import ast
+import re
 import string
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -68,14 +69,15 @@ def _attributes(file: File, results: Results) -> Iterator[Move]:
 def _strings(file: File, results: Results, losses: list[LossCall]) -> Iterator[Move]:
     """Yield what f-strings ask of a loss: no edit reaches into them."""
     names = file.names
-    # A value is followed within its scope: to walk the whole tree takes longer than all the rest.
-    scopes = {id(node): node for node in (_scope(loss.place) for loss in losses)}
-    inside = {
-        id(node): node
-        for scope in scopes.values()
-        for node in ast.walk(scope)
-        if isinstance(node, ast.JoinedStr)
-    }
+    inside: dict[int, ast.JoinedStr] = {}
+    # A value is followed within its scope.
+    for scope in {id(node): node for node in (_scope(loss.place) for loss in losses)}.values():
+        span = (names.start(scope), names.end(scope)) if isinstance(scope, FUNCTIONS) else ()
+        for match in _FSTRING.finditer(names.text, *span):
+            string_ = names.place_at(match.start()).node
+            if isinstance(string_, ast.JoinedStr):
+                nested = (node for node in ast.walk(string_) if isinstance(node, ast.JoinedStr))
+                inside |= {id(node): node for node in nested}
     for string_ in inside.values():
         whole = place_of(names, string_)
         for part in string_.values if whole is not None else ():
@@ -84,14 +86,18 @@ def _strings(file: File, results: Results, losses: list[LossCall]) -> Iterator[M
             assert whole is not None
             shown = Place((*whole.path, part, part.value))
             if part.format_spec is not None and part.conversion == -1:
-                found = results.of(shown)
-                if found:
-                    yield _move(file, found, whole, _formatted(part.value))
+                losses_shown = results.of(shown)
+                if losses_shown:
+                    yield _move(file, losses_shown, whole, _formatted(part.value))
             for place in _within(shown):
                 word = place.node.attr if isinstance(place.node, ast.Attribute) else ""
-                found = results.of(_receiver(place)) if _is_lacking(place, word) else []
-                if found:
-                    yield _move(file, found, whole, _said(place, word))
+                asked = results.of(_receiver(place)) if _is_lacking(place, word) else []
+                if asked:
+                    yield _move(file, asked, whole, _said(place, word))
+
+
+#: Where an f-string may begin.
+_FSTRING = re.compile(r"(?:[fF][rR]?|[rR][fF])['\"]")
 
 
 def _scope(place: Place) -> ast.AST:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from migrate.resolve import walk_scopes
+from migrate.scopes import COMPREHENSIONS, FUNCTIONS, SCOPES
 
 if TYPE_CHECKING:
     from migrate.resolve import Names
@@ -21,19 +20,11 @@ def torch_left(names: Names) -> tuple[str, ...]:
     `torch.nn.*`. An import that nothing uses is not a use. What another module of the project hands
     on counts where it goes by one of the names `torch`, `th`, `nn`, `F` and `functional`.
     """
-    if names.project is None and not re.search(r"\btorch\b", names.text):
+    if names.project is None and "torch" not in names.text:
         return ()
     found = {f"{module}.*" for _, module in names.module.stars if _is_torch(module)}
-    roots = _Roots(names)
-    for name, scope in walk_scopes(names):
-        parts = []
-        root: ast.expr = name
-        while isinstance(root, ast.Attribute):
-            parts.append(root.attr)
-            root = root.value
-        if isinstance(root, ast.Name) and roots.may_lead_to_torch(root.id, scope, parts):
-            found.update(m for m in names.resolve(name, scope) if _is_torch(m))
-    if re.search(r"import_module|importorskip|__import__", names.text):
+    found |= _Left(names).used()
+    if any(word in names.text for word in _GETTERS):
         for node in ast.walk(names.tree):
             if isinstance(node, ast.Call):
                 found.update(m for m in names.resolve(node, names.module) if _is_torch(m))
@@ -43,31 +34,57 @@ def torch_left(names: Names) -> tuple[str, ...]:
 #: By what names the modules of torch go from file to file.
 _CUSTOMARY = frozenset({"torch", "th", "nn", "F", "functional"})
 
+#: What gives a module that is named by a string.
+_GETTERS = ("import_module", "importorskip", "__import__")
 
-class _Roots:
-    """Tells, once for each scope, which names can lead to torch: nearly all do not."""
+
+class _Left:
+    """One walk of a file that knows of every name where it may come from.
+
+    To resolve each name takes several times as long as to parse the file. But a name leads to
+    torch only if something of that name is imported, or assigned from such a name, somewhere in
+    the file; and where no function binds it, it means the same everywhere.
+    """
 
     def __init__(self, names: Names) -> None:
-        self._names = names
-        self._elsewhere: dict[tuple[int, str], bool] = {}
-        self._plausible: dict[tuple[int, str], bool] = {}
+        self.names = names
+        self.reads: list[tuple[ast.Name | ast.Attribute, str, tuple[ast.AST, ...]]] = []
+        self.bound: set[str] = set()  # anywhere
+        self.bound_within: set[str] = set()  # in functions, classes and comprehensions
+        self.imported: set[str] = set()
+        self.assigned: list[tuple[set[str], set[str]]] = []  # names, and what they may be
+        self._walk()
 
-    def may_lead_to_torch(self, root: str, scope: Scope, parts: Collection[str]) -> bool:
-        """Tell whether the dotted name `root` with `parts` behind it may be torch's."""
-        key = (id(scope), root)
-        if key not in self._elsewhere:
-            self._elsewhere[key] = self._is_elsewhere(root, scope)
-        if self._elsewhere[key] and root not in _CUSTOMARY and _CUSTOMARY.isdisjoint(parts):
-            return False
-        if key not in self._plausible:
-            meanings = self._names.lookup(root, scope)
-            self._plausible[key] = any(map(self._leads_on, meanings))
-        return self._plausible[key]
+    def used(self) -> set[str]:
+        """Return the dotted names of torch that are read."""
+        plausible = self._plausible()
+        found: set[str] = set()
+        known: dict[tuple[int, str, tuple[str, ...]], set[str]] = {}
+        for node, root, around in self.reads:
+            if root not in plausible and root in self.bound:
+                continue
+            scope = self._scope(around) if root in self.bound_within else self.names.module
+            key = (id(scope), root, _parts(node))
+            if key not in known:
+                known[key] = self._meanings(node, root, scope)
+            found |= known[key]
+        return found
 
-    def _leads_on(self, meaning: str) -> bool:
-        project = self._names.project
-        is_module = project is not None and project.is_module(meaning, self._names.path)
-        return is_module or _is_torch(meaning)
+    def _plausible(self) -> set[str]:
+        """Return the names that may lead to an import, over any number of assignments."""
+        found, size = set(self.imported), -1
+        while len(found) != size:
+            size = len(found)
+            for targets, roots in self.assigned:
+                if not (roots <= self.bound and roots.isdisjoint(found)):
+                    found |= targets
+        return found
+
+    def _meanings(self, node: ast.Name | ast.Attribute, root: str, scope: Scope) -> set[str]:
+        names = self.names
+        if self._is_elsewhere(root, scope) and _CUSTOMARY.isdisjoint({root, *_parts(node)}):
+            return set()
+        return {meaning for meaning in names.resolve(node, scope) if _is_torch(meaning)}
 
     def _is_elsewhere(self, root: str, scope: Scope) -> bool:
         """Tell whether a name comes from the project.
@@ -75,13 +92,158 @@ class _Roots:
         Then it counts only where it goes by a name that torch's modules have: to follow each would
         be to parse every module that any file imports.
         """
-        names = self._names
+        names = self.names
         if names.project is None:
             return False
         found = names.bindings_of(root, scope)
         bases = [b.imported_from or b.path for b in found[0] if b.kind == "import"] if found else []
         stars = [] if found else [module for _, module in names.module.stars]
         return any(names.project.is_module(base, names.path) for base in (*bases, *stars))
+
+    def _scope(self, around: tuple[ast.AST, ...]) -> Scope:
+        scope = self.names.module
+        for node in around:
+            scope = self.names.inner_scope(node, scope)
+        return scope
+
+    # -- the walk --------------------------------------------------------------------------------
+
+    def _walk(self) -> None:
+        fields = _FIELDS
+        todo: list[tuple[Sequence[ast.AST], tuple[ast.AST, ...]]] = [(self.names.tree.body, ())]
+        while todo:
+            body, around = todo.pop()
+            stack = list(body)
+            while stack:
+                node = stack.pop()
+                kind = node.__class__
+                if kind is ast.Constant or node is None:  # a dict has None among its keys
+                    continue
+                if kind is ast.Name or kind is ast.Attribute:
+                    self._read(node, around, stack)  # type: ignore[arg-type]
+                    continue
+                if kind in _OPENING:
+                    within, stays = _inner(node)
+                    todo.append((within, (*around, node)))
+                    stack += stays
+                else:
+                    for field in fields.get(kind) or _fields(kind):
+                        value = getattr(node, field)
+                        if value.__class__ is list:
+                            stack += value
+                        elif value is not None:
+                            stack.append(value)
+                if kind in _BINDING:
+                    self._bind(node, around)
+
+    def _read(
+        self, node: ast.Name | ast.Attribute, around: tuple[ast.AST, ...], stack: list[ast.AST]
+    ) -> None:
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name):
+            stack.append(root)
+        elif isinstance(node.ctx, ast.Load):
+            self.reads.append((node, root.id, around))
+        elif isinstance(node, ast.Name):
+            self._binds({node.id}, around)
+
+    def _binds(self, names: set[str], around: tuple[ast.AST, ...]) -> None:
+        self.bound |= names
+        if around:
+            self.bound_within |= names
+
+    def _bind(self, node: ast.AST, around: tuple[ast.AST, ...]) -> None:
+        """Take note of what a node binds, other than by a name of its own."""
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            own = {each.asname or each.name.partition(".")[0] for each in node.names}
+            self.imported |= own
+            self._binds(own, around)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+            roots = None if node.value is None else _roots(node.value)
+            if roots:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                every = [each for target in targets for each in ast.walk(target)]
+                own = {each.id for each in every if isinstance(each, ast.Name)}
+                self.assigned.append((own, roots))
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            self._binds(set(node.names), (node,))
+        elif isinstance(node, ast.arg):
+            self._binds({node.arg}, (node,))
+        else:
+            name = getattr(node, "name", None) or getattr(node, "rest", None)
+            self._binds({name} if isinstance(name, str) else set(), around)
+
+
+def _parts(node: ast.expr) -> tuple[str, ...]:
+    """Return the attributes of a dotted name, the last one first."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return tuple(parts)
+
+
+def _roots(value: ast.expr) -> set[str]:
+    """Return the names that an expression may be, or lead to; see `Names.resolve`."""
+    if isinstance(value, (ast.Attribute, ast.NamedExpr)):
+        return _roots(value.value)
+    if isinstance(value, ast.Name):
+        return {value.id}
+    if isinstance(value, ast.IfExp):
+        return _roots(value.body) | _roots(value.orelse)
+    if isinstance(value, ast.BoolOp):
+        return set().union(*map(_roots, value.values))
+    if isinstance(value, (ast.Tuple, ast.List)):
+        return set().union(*map(_roots, value.elts))
+    if isinstance(value, ast.Call):
+        # `getattr(nn, "functional")`; `import_module("torch")` has no name that it comes from.
+        name = str(getattr(value.func, "attr", getattr(value.func, "id", "")))
+        if name == "getattr" and value.args:
+            return _roots(value.args[0])
+        return {name} if name in _GETTERS else set()
+    return set()
+
+
+def _inner(node: ast.AST) -> tuple[Sequence[ast.AST], list[ast.AST]]:
+    """Return what a node evaluates in a scope of its own, and what in the scope around it."""
+    if isinstance(node, FUNCTIONS):
+        returns = [] if node.returns is None else [node.returns]
+        return node.body, [node.args, *node.decorator_list, *returns]
+    if isinstance(node, ast.ClassDef):
+        return node.body, [*node.bases, *node.keywords, *node.decorator_list]
+    if isinstance(node, ast.Lambda):
+        return [node.body], [node.args]
+    assert isinstance(node, COMPREHENSIONS)
+    first = node.generators[0]
+    values = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+    return [*values, first.target, *first.ifs, *node.generators[1:]], [first.iter]
+
+
+_OPENING: frozenset[type[ast.AST]] = frozenset(SCOPES)
+_BINDING: frozenset[type[ast.AST]] = frozenset(
+    {
+        ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.Global,
+        ast.Nonlocal, ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
+        ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping,
+    }
+)  # fmt: skip
+
+#: The fields that hold no nodes, or only such as `ast.Load` and `ast.Add`.
+_PLAIN = """
+    arg attr asname conversion ctx id is_async kind kwd_attrs level lineno module name names op ops
+    rest simple tag type_comment type_ignores
+"""
+
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.MatchSingleton: ()}
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """Return the fields of a kind of node in which others may be, and keep them."""
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(name for name in kind._fields if name not in _PLAIN.split())
+    return _FIELDS[kind]
 
 
 def _is_torch(path: str) -> bool:

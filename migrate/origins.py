@@ -80,6 +80,9 @@ class Origins:
         self._names = names
         self._reaching: dict[tuple[int, str], Reaching] = {}
         self._standing: dict[str, list[int]] = {}
+        self._known: dict[
+            tuple[int, frozenset[str]], tuple[tuple[Origin, ...], tuple[Place, ...]]
+        ] = {}
 
     # -- back ------------------------------------------------------------------------------------
 
@@ -99,18 +102,24 @@ class Origins:
         tuple of Origin
             In the order of the text, never empty. Of several, none is certain.
         """
-        found: dict[tuple[int, int | None], tuple[Place, int | None]] = {}
-        self._trace(place, None, through, found, {})
-        ends = sorted(found.values(), key=lambda end: self._names.start(_expression(end[0])))
-        return tuple(
-            Origin(_expression(place), place, len(ends) == 1, index) for place, index in ends
-        )
+        return self._traced(place, through)[0]
 
     def passed(self, place: Place, through: frozenset[str] = SHAPES) -> tuple[Place, ...]:
         """Return every place that the value at `place` passes on its way, itself first."""
-        seen: dict[tuple[int, int | None], Place] = {}
-        self._trace(place, None, through, {}, seen)
-        return tuple(seen.values())
+        return self._traced(place, through)[1]
+
+    def _traced(
+        self, place: Place, through: frozenset[str]
+    ) -> tuple[tuple[Origin, ...], tuple[Place, ...]]:
+        key = (id(place.node), through)
+        if key not in self._known:
+            found: dict[tuple[int, int | None], tuple[Place, int | None]] = {}
+            seen: dict[tuple[int, int | None], Place] = {}
+            self._trace(place, None, through, found, seen)
+            ends = sorted(found.values(), key=lambda end: self._names.start(_expression(end[0])))
+            origins = tuple(Origin(_expression(p), p, len(ends) == 1, at) for p, at in ends)
+            self._known[key] = origins, tuple(seen.values())
+        return self._known[key]
 
     def _trace(
         self,

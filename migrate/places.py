@@ -52,34 +52,41 @@ def descend(path: list[ast.AST], position: tuple[int, int]) -> bool:
     # Positions inside an f-string are wrong before Python 3.12, so the way ends at the f-string.
     if isinstance(path[-1], ast.JoinedStr):
         return False
-    for child in _candidates(path[-1], position):
-        if not hasattr(child, "lineno"):
-            # Nodes such as `arguments` and `comprehension` have no position of their own.
-            path.append(child)
-            if descend(path, position):
-                return True
-            path.pop()
-        elif _covers(child, position):
-            path.append(child)
+    node = path[-1]
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            if value and isinstance(value[0], ast.stmt):
+                # A module has hundreds of statements, in their order: look at one, not at all.
+                at = bisect_right(value, position, key=_start)
+                if at and _leads(path, value[at - 1], position):
+                    return True
+                continue
+            for child in value:
+                # A dict has None among its keys.
+                if isinstance(child, ast.AST) and _leads(path, child, position):
+                    return True
+        elif isinstance(value, ast.AST) and _leads(path, value, position):
             return True
     return False
 
 
-def _candidates(node: ast.AST, position: tuple[int, int]) -> Iterator[ast.AST]:
-    """Yield the children of `node` among which is the one that covers `position`."""
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            yield value
-        elif isinstance(value, list) and value:
-            if isinstance(value[0], ast.stmt):
-                # A module has hundreds of statements, in their order: look at one, not at all.
-                at = bisect_right(value, position, key=_start)
-                if at:
-                    yield value[at - 1]
-            else:
-                # A dict has None among its keys.
-                yield from (child for child in value if isinstance(child, ast.AST))
+def _leads(path: list[ast.AST], child: ast.AST, position: tuple[int, int]) -> bool:
+    """Append `child` to `path`, with what is below it where it has no position of its own."""
+    line = getattr(child, "end_lineno", None)
+    if line is not None:
+        if line < position[0] or not _covers(child, position):
+            return False
+        path.append(child)
+        return True
+    if not child._fields:
+        return False  # such as `ast.Load`
+    # Such as `arguments` and `comprehension`.
+    path.append(child)
+    if descend(path, position):
+        return True
+    path.pop()
+    return False
 
 
 def _start(node: ast.AST) -> tuple[int, int]:
@@ -90,4 +97,4 @@ def _start(node: ast.AST) -> tuple[int, int]:
 
 def _covers(node: ast.AST, position: tuple[int, int]) -> bool:
     end = (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
-    return _start(node) <= position < end
+    return position < end and _start(node) <= position

@@ -90,6 +90,10 @@ def _parameters(arguments: ast.arguments) -> Iterable[ast.arg]:
     return [*every, *(a for a in (arguments.vararg, arguments.kwarg) if a is not None)]
 
 
+#: Statements behind which the next one runs: without the name, they change nothing.
+_GO_ON = frozenset({ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Assert, ast.Pass})
+
+
 class _Walk:
     def __init__(self, name: str, lines: Sequence[int] | None) -> None:
         self.name = name
@@ -158,10 +162,10 @@ class _Walk:
             if node.id == self.name and isinstance(node.ctx, ast.Load):
                 self._read(node, state)
             return state
-        if self.lines is not None and isinstance(node, ast.expr):
-            at = bisect_left(self.lines, node.lineno)
-            if at == len(self.lines) or self.lines[at] > (node.end_lineno or node.lineno):
-                return state
+        if isinstance(node, ast.Constant):
+            return state
+        if isinstance(node, ast.expr) and not self._stands_in(node):
+            return state
         if isinstance(node, ast.JoinedStr):
             # Before Python 3.12 positions within it are wrong.
             lines, self.lines = self.lines, None
@@ -197,9 +201,17 @@ class _Walk:
             return state | self.bound(node, node, within=True)
         return self._children(ast.iter_child_nodes(node), state)
 
+    def _stands_in(self, node: ast.expr | ast.stmt) -> bool:
+        """Tell whether the name can stand on one of the lines of a node."""
+        if self.lines is None:
+            return True
+        at = bisect_left(self.lines, node.lineno)
+        return at < len(self.lines) and self.lines[at] <= (node.end_lineno or node.lineno)
+
     def _children(self, nodes: Iterable[ast.AST | None], state: _State) -> _State:
         for node in nodes:
-            if node is not None:
+            # Such as `ast.Load` have no fields.
+            if node is not None and node._fields:
                 state = self.expression(node, state)
         return state
 
@@ -211,6 +223,8 @@ class _Walk:
         return state
 
     def statement(self, node: ast.stmt, state: _State) -> _State:
+        if node.__class__ in _GO_ON and not self._stands_in(node):
+            return state
         match node:
             case ast.Assign():
                 state = self.expression(node.value, state)

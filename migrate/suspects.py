@@ -19,12 +19,12 @@ from migrate.resolve import NONE, OWN, STAR, UNBOUND, UNKNOWN, Names
 #: The names under which torch's losses take their operands.
 _OPERANDS = frozenset({"input", "target"})
 
-#: Where such a call may stand in the text of a file; `migrate.glance` looks at its bytes.
-_DEVICE = "|".join(sorted(DEVICE_METHODS))
-_MARKED = re.compile(
-    r"(?<!\w)(?:input|target)\s*=(?!=)|\.\s*forward\s*\("
-    rf"|\.\s*(?:{_DEVICE})\s*\([^()]*\)\s*\("
-)
+#: Where such a call may stand in a text; `migrate.glance` looks at bytes. A literal stands first
+#: in each, for which `re` searches many times as fast.
+_GIVEN = tuple(re.compile(rf"{word}\s*=(?!=)") for word in sorted(_OPERANDS))
+_FORWARD = re.compile(r"forward\s*\(")
+_MOVED = tuple(re.compile(rf"{m}\s*\([^()]*\)\s*\(") for m in sorted(DEVICE_METHODS))
+_DOT = re.compile(r"\.\s*\Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +58,8 @@ class Suspect:
 def suspects(names: Names) -> Iterator[Suspect]:
     """Yield the calls of a file that only torch's losses take, of things that may be one."""
     seen: set[int] = set()
-    for match in _MARKED.finditer(names.text):
-        for offset in (match.start(), match.end() - 1):
+    for start, end in sorted(_marked(names.text)):
+        for offset in (start, end - 1):
             place = names.place_at(offset)
             while place.path and not isinstance(place.node, (ast.Call, ast.stmt)):
                 place = Place(place.path[:-1])
@@ -69,6 +69,20 @@ def suspects(names: Names) -> Iterator[Suspect]:
             found = _suspect(names, place.node, place)
             if found is not None:
                 yield found
+
+
+def _marked(text: str) -> Iterator[tuple[int, int]]:
+    """Yield from where to where such a call may be told by."""
+    for given in _GIVEN:
+        for match in given.finditer(text):
+            before = text[match.start() - 1 : match.start()]
+            if not (before.isalnum() or before in ("_", ".")):
+                yield match.span()
+    for called in (_FORWARD, *_MOVED):
+        for match in called.finditer(text):
+            dot = _DOT.search(text, max(0, match.start() - 200), match.start())
+            if dot is not None:
+                yield dot.start(), match.end()
 
 
 def suspects_abroad(names: Names, called: Collection[str]) -> Iterator[tuple[Names, Suspect]]:

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate.glance import ANY, calls_of_a_loss, may_set
-from migrate.suspects import _MARKED
 
 LIBRARY = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
 
@@ -88,7 +87,7 @@ def test_every_call_of_a_loss_is_seen() -> None:
             continue  # a keyword twice
         true, seen = set(_called(tree)), calls_of_a_loss(text.encode())
         calls += len(true)
-        ruled_out += bool(_MARKED.search(text)) and not seen
+        ruled_out += bool(re.search(r"\b(?:input|target)\s*=(?!=)|\.forward\(", text)) and not seen
         assert true <= seen or ANY in seen, path
     assert calls > 100
     assert ruled_out > 20
