@@ -66,23 +66,38 @@ def _opening(data: bytes, at: int) -> int | None:
     before = data[max(0, at - _FAR) : at]
     if before[-1:].isalnum() or before[-1:] in (b"_", b"."):
         return -1  # another word
-    code = before.rstrip(_BLANK)
-    if b"\n" in before[len(code) :] and b"#" in code[code.rfind(b"\n") + 1 :]:
-        return None  # behind a comment
-    if not code.endswith((b"(", b",")):
-        return -1
-    depth = 0
-    for index in range(len(before) - 1, -1, -1):
-        byte = before[index : index + 1]
-        if byte in b"'\"#":
-            return None
-        if byte in b")]}":
-            depth += 1
-        elif byte in b"([{":
-            depth -= 1
-            if depth < 0:
-                return at - len(before) + index if byte == b"(" else -1
+    depth, end, is_first = 0, len(before), True
+    while end >= 0:
+        line = before.rfind(b"\n", 0, end) + 1
+        sign = before.find(b"#", line, end)
+        code = before[line : end if sign < 0 else sign]
+        if (line == 0 and at > _FAR) or (sign >= 0 and (b"'" in code or b'"' in code)):
+            return None  # a sign may stand before what is looked at, or be within a string
+        if is_first and code.strip(_BLANK):
+            is_first = False
+            if not code.rstrip(_BLANK).endswith((b"(", b",")):
+                return -1
+        for index in range(len(code) - 1, -1, -1):
+            byte = code[index : index + 1]
+            if byte in b"'\"":
+                return None
+            if byte in b")]}":
+                depth += 1
+            elif byte in b"([{":
+                depth -= 1
+                if depth < 0:
+                    return at - len(before) + line + index if byte == b"(" else -1
+        if _STATEMENT.match(code):
+            return -1
+        end = line - 1
     return None
+
+
+#: What begins a line as no line within brackets does.
+_STATEMENT = re.compile(
+    rb"[ \t]*(?:(?:assert|class|def|del|elif|import|pass|raise|return|try|while|with)\b"
+    rb"|else[ \t]*:)"
+)
 
 
 def _takes_operands(data: bytes, opening: int) -> bool:
@@ -146,20 +161,47 @@ def _attribute(name: str) -> re.Pattern[bytes]:
 def _is_target(data: bytes, start: int, end: int) -> bool:
     close = data.find(b"\n", end)
     rest = data[end : len(data) if close < 0 else close].lstrip(b" \t\f")
-    if _ASSIGNS.match(rest) or b"\\" in rest or b"=" in rest.replace(b"==", b""):
+    if _ASSIGNS.match(rest):
+        # Only in brackets a name stands on another line than its dot, and there is no assignment.
+        attribute = data[start:end]
+        return b"\n" not in attribute or b"\\" in attribute
+    if b"\\" in rest or b"=" in rest.replace(b"==", b""):
         return True
-    line = data[data.rfind(b"\n", 0, start) + 1 : start]
-    receiver = _RECEIVER.search(line)
-    before = line[: receiver.start()].rstrip() if receiver is not None else b")"
+    before = _before_receiver(data[data.rfind(b"\n", 0, start) + 1 : start])
+    if before is None:
+        return True
     word = _WORD.search(before)
     if word is not None:
         return word.group() in _BEFORE_TARGETS
+    if before.endswith(b"("):
+        # An argument, unless the brackets are none of a call.
+        word = _WORD.search(before[:-1].rstrip())
+        return word is None or word.group() in _BEFORE_TARGETS
     # What stands behind an operator is read, be it the sign of an assignment: none follows.
     return not before.endswith(_OPERATORS)
+
+
+def _before_receiver(line: bytes) -> bytes | None:
+    """Return what stands on a line before the expression at its end; None where that is unsure."""
+    while True:
+        name = _RECEIVER.search(line)
+        if name is not None:
+            return line[: name.start()].rstrip()
+        depth = 0
+        for index in range(len(line) - 1, -1, -1):
+            byte = line[index : index + 1]
+            if byte in b"'\"#":
+                return None
+            depth += (byte in b")]}") - (byte in b"([{")
+            if depth <= 0:
+                break
+        if not line or depth or not line.endswith((b")", b"]")):
+            return None
+        line = line[:index]
 
 
 _LETTER = rb"[\w\x80-\xff]"
 _RECEIVER = re.compile(rb"[\w\x80-\xff]+(?:\.[\w\x80-\xff]+)*\Z")
 _ASSIGNS = re.compile(rb"=(?!=)|:|[-+*/%@&|^<>]{1,2}=")
-_BEFORE_TARGETS = frozenset({b"del", b"for", b"as"})
+_BEFORE_TARGETS = frozenset({b"del", b"for", b"as", b"in"})
 _OPERATORS = tuple(bytes([byte]) for byte in b"=+-/%@&|^<>~")

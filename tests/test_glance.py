@@ -166,6 +166,34 @@ def test_a_call_in_any_form_is_seen(arguments: list[str], callee: str, around: s
     assert set(_called(tree)) <= seen or ANY in seen
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "crit(\n    # the output, (see there\n    input=x,\n    target=y,\n)\n",
+        "crit(  # the loss\n    input=x, target=y)\n",
+        "crit(x,  # 'input'\n\n    # and\n    target=y)\n",
+        "crit(x,  # see (a\n    target=y)\n",
+        "f('#', crit(input=x, target=y))\n",
+        "crit(x if a\n    else b, target=y)\n",
+    ],
+)
+def test_a_call_between_comments_is_seen(text: str) -> None:
+    assert set(_called(ast.parse(text))) == {b"crit"}
+    assert calls_of_a_loss(text.encode()) & {b"crit", ANY}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f(x)\n# a note, and\ntarget = x\n",
+        "def f(a,\n      b):\n    # one (two,\n    input = a\n",
+        "f(a)\nfor b, target in a:\n    pass\n",
+    ],
+)
+def test_an_assignment_is_no_call(text: str) -> None:
+    assert not calls_of_a_loss(text.encode())
+
+
 def test_a_definition_is_no_call() -> None:
     assert not calls_of_a_loss(b"def f(x, input=1):\n    input = x\nclass A(B, input=2): pass\n")
 
