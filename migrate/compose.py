@@ -12,11 +12,11 @@ from migrate.imports import Need, addition, reference
 from migrate.instances import call_edits, device_edit
 from migrate.match import Form, Refusal
 from migrate.model import Edit, Span
+from migrate.pieces import parsed_again
 from migrate.places import Place
 from migrate.removal import removals
 from migrate.resolve import STAR, Names
 from migrate.scopes import FUNCTIONS, Scope
-from migrate.source import LineIndex, parse
 from migrate.splice import apply, differs_outside
 from migrate.work import File, Spelled, Work
 from migrate.written import Spell, api_span, small_edits, written
@@ -66,10 +66,9 @@ def compose(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     every = sorted([*edits, *imports])
     text = apply(names.text, every)
     try:
-        tree = parse(text, path)
+        after = parsed_again(names, every, text, path)
     except SourceError as error:
         return _all_refused(file, works, Refusal("unproven", f"the result does not parse: {error}"))
-    after = Names(tree, text, LineIndex(text), names.package, names.project, path)
     reason = differs_outside(names, after, every)
     if not reason and refer is not None:
         reason = _not_reached(names, after, every, needs, refer)
