@@ -16,6 +16,7 @@ ANY = b""
 #: How many bytes an argument list is followed through.
 _FAR = 4000
 
+_LETTER = rb"[\w\x80-\xff]"
 _BLANK = b" \t\r\n\f\\"
 _WORD = re.compile(rb"[\w\x80-\xff]+\Z")
 _TOKEN = re.compile(rb"[()\[\]{}'\"#,]")
@@ -147,6 +148,47 @@ def _last_word(before: bytes) -> bytes:
     return ANY if name is None else name.group()
 
 
+def attributes(data: bytes, dotted: str = "") -> frozenset[str]:
+    """Return the names that may be taken from a module, or from anything at all.
+
+    Parameters
+    ----------
+    data : bytes
+    dotted : str
+        The name by which the file knows the module, perhaps with dots in it.
+    """
+    found = _taken_from(data, dotted) if dotted else None
+    if found is None:
+        found = set(_TAKEN.findall(data))
+    if b"getattr" in data:
+        found.update(_QUOTED.findall(data))
+    return frozenset(name.decode("utf-8", "replace") for name in found)
+
+
+def _taken_from(data: bytes, dotted: str) -> set[bytes] | None:
+    """Return what is taken from one name; None where it may have others."""
+    names: set[bytes] = set()
+    for match in _dotted(dotted).finditer(data):
+        if match.group(1):
+            names.add(match.group(2))
+        elif b"import" not in data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()]:
+            return None
+    return names
+
+
+@lru_cache(256)
+def _dotted(name: str) -> re.Pattern[bytes]:
+    parts = [re.escape(part.encode()) for part in name.split(".")]
+    return re.compile(
+        rb"(?<![\w\x80-\xff.])%b(?!%b)([\s\\]*\.[\s\\]*(%b+))?"
+        % (rb"[\s\\]*\.[\s\\]*".join(parts), _LETTER, _LETTER)
+    )
+
+
+_TAKEN = re.compile(rb"\.[\s\\]*([A-Za-z_\x80-\xff][\w\x80-\xff]*)")
+_QUOTED = re.compile(rb"['\"]([\w\x80-\xff]+)['\"]")
+
+
 def may_set(data: bytes, name: str) -> bool:
     """Tell whether an attribute `name` of something may be assigned, bound or deleted."""
     return any(_is_target(data, *match.span()) for match in _attribute(name).finditer(data))
@@ -200,7 +242,6 @@ def _before_receiver(line: bytes) -> bytes | None:
         line = line[:index]
 
 
-_LETTER = rb"[\w\x80-\xff]"
 _RECEIVER = re.compile(rb"[\w\x80-\xff]+(?:\.[\w\x80-\xff]+)*\Z")
 _ASSIGNS = re.compile(rb"=(?!=)|:|[-+*/%@&|^<>]{1,2}=")
 _BEFORE_TARGETS = frozenset({b"del", b"for", b"as", b"in"})

@@ -75,11 +75,13 @@ class Importers:
         if key not in self.by_name:
             # Of dots alone, and of `import a.b`, the last component does not stand there.
             near = dict.fromkeys((os.fsencode(name), os.fsencode(holder), b""))
+            is_package = path.endswith("/__init__.py")  # dots alone may stand for one
             self.by_name[key] = tuple(
                 dict.fromkeys(
                     (importer, statement(raw))
                     for last in near
                     for importer, raw in self.others.get(last, ())
+                    if last or is_package or os.fsencode(name) in (raw[1] or raw[2])
                     if name in _names(raw, importer, None)
                 )
             )

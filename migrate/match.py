@@ -331,10 +331,11 @@ def _looked_up(
     """Yield the APIs that `(module, "name", …)` in a call, such as one of getattr, speaks of."""
     for module, string in itertools.pairwise(call.args):
         if string is node:
-            for meaning in sorted(names.resolve(module, scope)):
-                rule = rules.by_path.get(f"{meaning}.{value}")
-                if rule is not None:
-                    yield rule
+            # As an attribute of the module, which may be one of the project's.
+            attribute = ast.Attribute(module, value, ast.Load())
+            for meaning in sorted(names.resolve(attribute, scope)):
+                if meaning in rules.by_path:
+                    yield rules.by_path[meaning]
 
 
 def _last_name(function: ast.expr) -> str:

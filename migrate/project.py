@@ -12,7 +12,7 @@ from typing import Any
 
 from migrate.errors import MigrateError
 from migrate.glance import calls_of_a_loss
-from migrate.importers import Importers, last_component
+from migrate.importers import Importers
 from migrate.layout import Layout
 from migrate.reach import Raw
 from migrate.resolve import OWN, STAR, UNBOUND, UNKNOWN, Meanings, Names
@@ -190,11 +190,8 @@ class Project:
         """Return who imports what in the outermost package of a file, or beside a script."""
         top = self._top(path)
         if top not in self._around:
-            # Whoever imports a module names it: nearly all others need not be looked into.
-            components = {os.fsencode(last_component(os.path.abspath(f))) for f in self.files}  # noqa: PTH100
             others = self._files_beside(path)
-            plausible = [o for o in others if any(c in self._data(o) for c in components)]
-            self._around[top] = Importers.of_files(plausible, self.layout, self.files)
+            self._around[top] = Importers.of_files(others, self.layout, self.files)
         return self._around[top]
 
     def _top(self, path: str) -> str:

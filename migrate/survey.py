@@ -15,6 +15,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from migrate.errors import MigrateError
+from migrate.glance import attributes
 from migrate.importers import Importers
 from migrate.prefilter import Prefilter
 from migrate.prefilter import compile as prefilter_of
@@ -162,11 +163,14 @@ def _outside(
     """Return what the modules tell that files of the run import and the run does not hold.
 
     And those from which such a module takes the very names that are imported from it; to follow
-    every import of each would lead through the whole package.
+    every import of each would lead through the whole package. Of a module that is taken as a whole,
+    those are wanted that the files of the run may take as attributes of it.
     """
     known = {os.path.abspath(file): each for file, each in scanned.items()}  # noqa: PTH100
+    run = {file: _bytes(file) for file in known}
+    anything: list[frozenset[str]] = []
     found: dict[str, Scanned] = {}
-    held: dict[str, bytes] = {}
+    held: dict[str, frozenset[bytes]] = {}
     seen: set[tuple[str, str | None]] = set()
     todo: list[tuple[str, frozenset[str] | None]] = [(file, None) for file in known]
     while todo:
@@ -174,12 +178,17 @@ def _outside(
         for raw in known[file].imports:
             if wanted is not None and not _may_take(raw, wanted):
                 continue
-            for module, names in _taken(statement(raw), wanted):
+            for module, names, name in _taken(statement(raw), wanted):
                 path = project.layout.locate(module, file)
                 if path is None or path.endswith("/"):
                     continue
+                if name and file in run:
+                    names = attributes(run[file], name)
+                elif name:
+                    anything = anything or [frozenset().union(*map(attributes, run.values()))]
+                    names = anything[0]
                 if path not in held:
-                    held[path] = _bytes(path)
+                    held[path] = frozenset(_WORD.findall(_bytes(path)))
                 fresh: frozenset[str] | None = None
                 if names is None:
                     is_new = (path, None) not in seen
@@ -210,26 +219,39 @@ def _bytes(path: str) -> bytes:
 def _may_take(raw: Raw, wanted: frozenset[str]) -> bool:
     """Tell, without taking the statement apart, whether it can import one of some names."""
     listed = raw[1] or raw[2]
-    return b"*" in listed or any(name.encode() in listed for name in wanted)
+    return b"*" in listed or not wanted.isdisjoint(_NAME.findall(listed.decode("utf-8", "replace")))
+
+
+_NAME = re.compile(r"\w+")
+_WORD = re.compile(rb"[\w\x80-\xff]+")
 
 
 def _taken(
     taking: Imported, wanted: frozenset[str] | None
-) -> Iterator[tuple[str, frozenset[str] | None]]:
+) -> Iterator[tuple[str, frozenset[str] | None, str]]:
     """Yield the modules that a statement takes wanted names from, each with those names there.
 
-    None stands for all names: where a module itself is taken, its attributes may be any.
+    None stands for all names. Where it may be the module itself that is taken, the name by which
+    the file knows it stands behind.
     """
     if taking.module and taking.has_star:
-        yield taking.module, wanted
+        yield taking.module, wanted, ""
     elif taking.module:
         pairs = [(own, new) for own, new in taking.names if wanted is None or new in wanted]
         if pairs:
-            yield taking.module, frozenset(own for own, _ in pairs)
+            yield taking.module, frozenset(own for own, _ in pairs), ""
             joint = "" if taking.module.endswith(".") else "."
-            yield from ((f"{taking.module}{joint}{own}", None) for own, _ in pairs)
+            yield from (
+                (f"{taking.module}{joint}{own}", None, new)
+                for own, new in pairs
+                if own.isidentifier()  # in a docstring, `...` may stand before it
+            )
     elif wanted is None:
-        yield from ((module, None) for module in taking.modules)
+        for own, new in taking.names:
+            yield own, None, new
+            parts = own.split(".") if own == new else []
+            for end in range(1, len(parts)):
+                yield ".".join(parts[:end]), None, ".".join(parts[:end])
 
 
 def _words(
@@ -242,27 +264,38 @@ def _words(
     modules that have been looked into.
     """
     words: dict[str, set[str]] = {}
+    handed: dict[str, set[str]] = {}  # by file, the names by which it hands such a module on
     looked: dict[str, None] = {}
     todo = sorted(renaming)
     while todo:
         exported = {
             file: found
             for file in todo
-            if (found := _exported(file, words.get(file, set()), project, rules))
+            if (found := _exported(file, words.get(file, set()), project, rules)) or file in handed
         }
         looked |= dict.fromkeys(exported)
         index = Importers.of(statements, modules=exported)
         further: dict[str, None] = {}
         for file, found in exported.items():
             for importer, taking, is_from in index.statements(file, project.layout):
-                taken = found
+                taken, own = set(found), {name for name, _ in taking.names}
+                modules = own & handed.get(file, set())
                 if is_from and not taking.has_star:
-                    taken = found & {name for name, _ in taking.names}
+                    taken &= own
+                if not is_from or taking.has_star or modules:
+                    # Of a module that comes along with it, anything may be taken.
+                    taken |= words[file] if file in handed else set()
+                    names = {new for name, new in taking.names if not is_from or name in modules}
+                    names |= handed.get(file, set()) if taking.has_star else set()
+                    if not names <= handed.get(importer, set()):
+                        handed.setdefault(importer, set()).update(names)
+                        further[importer] = None
                 if not taken <= words.get(importer, set()):
-                    words.setdefault(importer, set()).update(taken)
                     further[importer] = None
+                if taken or importer in handed:
+                    words.setdefault(importer, set()).update(taken)
         todo = sorted(further)
-    return {file: tuple(sorted(each)) for file, each in words.items()}, list(looked)
+    return {file: tuple(sorted(each)) for file, each in words.items() if each}, list(looked)
 
 
 def _exported(file: str, words: set[str], project: Project, rules: RuleSet) -> set[str]:

@@ -651,3 +651,40 @@ def test_the_scan_of_imports_leaves_what_is_not_of_the_project() -> None:
     every = map(statement, imported(text, frozenset({b"a"})))
     found = [(each.module, each.names) for each in every]
     assert found == [(".a", (("d", "d"),)), ("", (("a.b", "a.b"), ("torch", "torch")))]
+
+
+OF_ONE_FILE = {
+    "a name": ("from p.a import Loss", "Loss"),
+    "a module": ("from p import a", "a.Loss"),
+    "a module by its whole name": ("import p.a", "p.a.Loss"),
+    "a module under another name": ("import p.a as q", "q.Loss"),
+    "a module with a second name": ("from p import a as q\nr = q", "r.Loss"),
+    "a module in brackets": ("from p import a\nr = (a)", "r.Loss"),
+    "getattr": ("from p import a", 'getattr(a, "Loss")'),
+    "a module that another hands on": ("from p.hub import a", "a.Loss"),
+    "the package": ("import p.hub", "p.hub.a.Loss"),
+    "a star": ("from p.star import *", "Loss"),
+    "an import beside one in a docstring": (
+        '"""\n>>> from p import (\n...     a,\n... )\n"""\nfrom p.a import Loss', "Loss",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("taken", "call"), OF_ONE_FILE.values(), ids=OF_ONE_FILE)
+@pytest.mark.parametrize("name", ["Loss", "Other"])
+def test_of_a_run_of_one_file_the_modules_that_it_takes_names_from_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str, call: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(
+        tmp_path,
+        {
+            "p/__init__.py": "",
+            "p/a.py": "from torch.nn import NLLLoss as Loss\n\nOther = dict\n",
+            "p/hub.py": "from . import a\n",
+            "p/star.py": "from p.a import *\n",
+            "p/user.py": f"{taken}\n\nvalue = {call}()\n".replace("Loss", name),
+        },
+    )
+    (result,) = migrate_paths(["p/user.py"])
+    assert [f.rule for f in result.findings] == (["torch.nn.NLLLoss"] if name == "Loss" else [])
