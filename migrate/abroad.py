@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from functools import partial
 
-from migrate.glance import may_set
 from migrate.holders import (
     Holder,
     field_reached,
@@ -97,8 +95,7 @@ def set_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, ast.expr |
     if project is None or not is_visible(names, holder):
         return
     module = project.module_of(names.path)
-    where = partial(may_set, name=holder.name)
-    for other in project.readers(names.path, holder.name, where=where):
+    for other in project.readers(names.path, holder.name, sets=holder.name):
         for _, place in list(other.places_of(holder.name)) if other is not names else ():
             node, assign = place.node, place.parent()
             if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):

@@ -47,6 +47,36 @@ def _continues(character: str) -> bool:
     return character == "_" or character.isalnum()
 
 
+def below(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes below one, in the order of its fields, as `ast.iter_child_nodes` does.
+
+    Those that hold nothing, such as `ast.Load`, are left out; this takes a third of its time.
+    """
+    kind = node.__class__
+    names = _FIELDS.get(kind)
+    if names is None:
+        names = _FIELDS[kind] = tuple(name for name in kind._fields if name not in _PLAIN)
+    found = []
+    for name in names:
+        value = getattr(node, name, None)
+        if value.__class__ is list:
+            found += [each for each in value if isinstance(each, ast.AST) and each._fields]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+
+#: The fields that hold no nodes, or only such as `ast.Load` and `ast.Add`.
+_PLAIN = frozenset(
+    (
+        *("arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs"),
+        *("level", "lineno", "module", "op", "ops", "rest", "simple", "tag", "type_comment"),
+    )
+)
+
+
 def descend(path: list[ast.AST], position: tuple[int, int]) -> bool:
     """Append to `path` the child of its last node that covers `position`, if there is one."""
     # Positions inside an f-string are wrong before Python 3.12, so the way ends at the f-string.

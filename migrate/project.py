@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from migrate.errors import MigrateError
-from migrate.glance import calls_of_a_loss
+from migrate.glance import calls_of_a_loss, may_set
 from migrate.importers import Importers
 from migrate.layout import Layout
 from migrate.reach import Raw
@@ -63,7 +63,8 @@ class Project:
         statements: Mapping[str, tuple[Raw, ...]] | None = None,
     ) -> None:  # fmt: skip
         self.files = tuple(sorted(files))
-        self._readers: dict[str, tuple[str, ...]] = {}
+        self._imported: dict[str, tuple[str, ...]] = {}
+        self._readers: dict[tuple[str, tuple[str, ...], str], tuple[str, ...]] = {}
         self._absolute = frozenset(map(os.path.abspath, self.files))
         self.layout = Layout(self.files)
         self._importers = importers
@@ -121,25 +122,32 @@ class Project:
         path = self.path_of(module, near)
         return None if path is None else self.names_in(path)
 
-    def readers(
-        self, path: str, *words: str, where: Callable[[bytes], bool] | None = None
-    ) -> Iterator[Names]:
+    def readers(self, path: str, *words: str, sets: str = "") -> Iterator[Names]:
         """Yield the names of the files that import the module in `path` and hold `words`, sorted.
 
-        In a run of few files, those of its package that are not in the run are among them. Where
-        `where` says no of its bytes, a file is passed over.
+        In a run of few files, those of its package that are not in the run are among them. With
+        `sets`, only those that may set an attribute of that name.
         """
-        if path not in self._readers:
+        key = (path, words, sets)
+        if key not in self._readers:
+            self._readers[key] = tuple(
+                reader
+                for reader in self._importing(path)
+                if all(word.encode() in self._data(reader) for word in words)
+                and (not sets or may_set(self._data(reader), sets))
+            )
+        for reader in self._readers[key]:
+            names = self.names_in(reader)
+            if names is not None:
+                yield names
+
+    def _importing(self, path: str) -> tuple[str, ...]:
+        if path not in self._imported:
             found = set(self._everyone.importers(path, self.layout))
             if len(self.files) <= FEW:
                 found.update(self._beside(path).importers(path, self.layout))
-            self._readers[path] = tuple(sorted(map(os.path.abspath, found)))
-        for reader in self._readers[path]:
-            data = self._data(reader)
-            if all(word.encode() in data for word in words) and (where is None or where(data)):
-                names = self.names_in(reader)
-                if names is not None:
-                    yield names
+            self._imported[path] = tuple(sorted(map(os.path.abspath, found)))
+        return self._imported[path]
 
     @cached_property
     def _everyone(self) -> Importers:

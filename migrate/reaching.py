@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from migrate.places import below
 from migrate.scopes import COMPREHENSIONS, FUNCTIONS
 
 
@@ -169,7 +170,7 @@ class _Walk:
         if isinstance(node, ast.JoinedStr):
             # Before Python 3.12 positions within it are wrong.
             lines, self.lines = self.lines, None
-            state = self._children(ast.iter_child_nodes(node), state)
+            state = self._children(below(node), state)
             self.lines = lines
             return state
         if isinstance(node, ast.NamedExpr):
@@ -197,9 +198,9 @@ class _Walk:
             and self._is_held(node.func.value)
         ):
             # torch's mark of what changes a tensor in place.
-            state = self._children(ast.iter_child_nodes(node), state)
+            state = self._children(below(node), state)
             return state | self.bound(node, node, within=True)
-        return self._children(ast.iter_child_nodes(node), state)
+        return self._children(below(node), state)
 
     def _stands_in(self, node: ast.expr | ast.stmt) -> bool:
         """Tell whether the name can stand on one of the lines of a node."""
@@ -210,8 +211,7 @@ class _Walk:
 
     def _children(self, nodes: Iterable[ast.AST | None], state: _State) -> _State:
         for node in nodes:
-            # Such as `ast.Load` have no fields.
-            if node is not None and node._fields:
+            if node is not None:
                 state = self.expression(node, state)
         return state
 
@@ -258,7 +258,7 @@ class _Walk:
                 self.continues.append(state)
                 return _NOWHERE
             case ast.Return() | ast.Raise():
-                self._children(ast.iter_child_nodes(node), state)
+                self._children(below(node), state)
                 return _NOWHERE
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 state = self._definition(node, state)
@@ -270,7 +270,7 @@ class _Walk:
                 removed = any(isinstance(t, ast.Name) and t.id == self.name for t in node.targets)
                 state = _NOWHERE if removed else self._children(node.targets, state)
             case _:
-                state = self._children(ast.iter_child_nodes(node), state)
+                state = self._children(below(node), state)
         return state
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: _State) -> _State:

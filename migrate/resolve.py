@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol
 
-from migrate.places import Place, descend, occurrences
+from migrate.places import Place, below, descend, occurrences
 from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside
 from migrate.source import LineIndex
 
@@ -63,9 +63,7 @@ class Elsewhere(Protocol):
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
 
-    def readers(
-        self, path: str, *words: str, where: Callable[[bytes], bool] | None = None
-    ) -> Iterator[Names]:
+    def readers(self, path: str, *words: str, sets: str = "") -> Iterator[Names]:
         """Yield the names of the files that import the module in a file and hold some words."""
 
     def callers(self, path: str) -> Iterator[tuple[str, frozenset[bytes]]]:
@@ -112,6 +110,7 @@ class Names:
         self.project = project
         self.path = path
         self._scopes: dict[int, Scope] = {}
+        self._of_node: dict[int, tuple[ast.AST, Scope]] = {}
         self._resolving: set[int] = set()
         self._steps = 0
         self._places: dict[str, list[tuple[int, Place]]] = {}
@@ -187,6 +186,9 @@ class Names:
 
     def scope_of(self, place: Place) -> Scope:
         """Return the scope in which `place.node` is evaluated."""
+        known = self._of_node.get(id(place.node))
+        if known is not None:
+            return known[1]
         scope = self.module
         for node, inner in zip(place.path, place.path[1:], strict=False):
             if (
@@ -195,6 +197,9 @@ class Names:
                 and is_inside(node, inner, place.path)
             ):
                 scope = self.inner_scope(node, scope)
+        if isinstance(place.node, (ast.expr, ast.stmt)):
+            # With the node, which may be made for the question: its `id` must not come again.
+            self._of_node[id(place.node)] = (place.node, scope)
         return scope
 
     def inner_scope(self, node: ast.AST, parent: Scope) -> Scope:
@@ -450,18 +455,8 @@ def walk_scopes(names: Names) -> Iterator[tuple[ast.Name | ast.Attribute, Scope]
         if node is not names.tree and isinstance(node, SCOPES):
             inner = names.inner_scope(node, scope)
         if inner is scope:
-            stack += [(child, scope) for child in _children(node)]
+            stack += [(child, scope) for child in below(node)]
             continue
-        for child in _children(node):
+        for child in below(node):
             inside = is_inside(node, child, (node, child))
             stack.append((child, inner if inside else scope))
-
-
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below one; those that hold nothing, such as `ast.Load`, are left out."""
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if isinstance(value, list):
-            yield from (each for each in value if isinstance(each, ast.AST))
-        elif isinstance(value, ast.AST) and value._fields:
-            yield value
