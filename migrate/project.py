@@ -6,12 +6,12 @@ import ast
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
 from migrate.errors import MigrateError
-from migrate.glance import calls_of_a_loss, may_set
+from migrate.glance import ANY, calls_of_a_loss, may_set
 from migrate.importers import Importers
 from migrate.layout import Layout
 from migrate.reach import Raw
@@ -179,20 +179,24 @@ class Project:
             return True
         return len(self.files) <= FEW and self._beside(path).reads(path, name, self.layout)
 
-    def callers(self, path: str) -> Iterator[tuple[str, frozenset[bytes]]]:
+    def callers(self, path: str, called: Collection[bytes] = ()) -> Iterator[str]:
         """Yield the files that may call something as torch's losses alone are called, sorted.
 
-        Each with the last names of what is called, as of `migrate.glance.calls_of_a_loss`. Of the
-        run, and of those beside the file in `path`, where it is a run of few.
+        Of the run, and of those beside the file in `path`, where it is a run of few. With `called`,
+        only those that may so call what has one of these last names.
         """
         files = dict.fromkeys(map(os.path.abspath, self.files))
         if len(self.files) <= FEW:
             files |= dict.fromkeys(self._files_beside(path))
         for file in sorted(files):
             if file not in self._called:
-                self._called[file] = calls_of_a_loss(self._data(file))
-            if self._called[file]:
-                yield file, self._called[file]
+                data = self._data(file)
+                if called and not any(name in data for name in called):
+                    continue
+                self._called[file] = calls_of_a_loss(data)
+            found = self._called[file]
+            if found and (not called or ANY in found or not found.isdisjoint(called)):
+                yield file
 
     def _beside(self, path: str) -> Importers:
         """Return who imports what in the outermost package of a file, or beside a script."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Protocol
 
@@ -66,8 +66,8 @@ class Elsewhere(Protocol):
     def readers(self, path: str, *words: str, sets: str = "") -> Iterator[Names]:
         """Yield the names of the files that import the module in a file and hold some words."""
 
-    def callers(self, path: str) -> Iterator[tuple[str, frozenset[bytes]]]:
-        """Yield the files that may call a loss, each with the last names of what they call."""
+    def callers(self, path: str, called: Collection[bytes] = ()) -> Iterator[str]:
+        """Yield the files that may call a loss, or one by one of these last names."""
 
     def names_in(self, where: str) -> Names | None:
         """Return the names of a file by its absolute path, or None where it cannot be parsed."""

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from migrate.attributes import DEVICE_METHODS
-from migrate.glance import ANY
 from migrate.holders import called_name, methods, owner_of, related_classes, values_of_attribute
 from migrate.places import Place
 from migrate.resolve import NONE, OWN, STAR, UNBOUND, UNKNOWN, Names
@@ -95,10 +94,8 @@ def suspects_abroad(names: Names, called: Collection[str]) -> Iterator[tuple[Nam
         The last names of the receivers that are asked about; all, where it is empty.
     """
     project = names.project
-    wanted = {ANY, *(name.encode() for name in called)}
-    for path, found in list(project.callers(names.path)) if project is not None else ():
-        if called and found.isdisjoint(wanted):
-            continue
+    wanted = [name.encode() for name in called]
+    for path in list(project.callers(names.path, wanted)) if project is not None else ():
         assert project is not None
         other = project.names_in(path)
         if other is not None and other is not names:
