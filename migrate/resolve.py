@@ -25,9 +25,14 @@ STAR = "<star>"  # perhaps bound by a star import of a module that is not known
 
 Meanings = frozenset[str]
 
-#: Over more assignments than these a name is not followed: two names that are swapped again and
-#: again lead into each other in more ways than could be looked at.
-_FAR = 300
+#: A name and the `id` of the scope that holds it, or nothing and the `id` of a binding.
+_Met = tuple[str, int]
+_TOP: _Met = ("", 0)
+
+#: A name whose value takes the meaning of another, `b = a.nn`, is not followed over more of them
+#: within each other, which is far from Python's own limit even where each is in another file; nor
+#: over more of them in all, since names that lead into each other do so in ever more ways.
+_DEEP, _FAR = 25, 300
 
 #: Calls that give back the module which their first literal names.
 _MODULE_GETTERS = frozenset({"importlib.import_module", "pytest.importorskip", "__import__"})
@@ -113,6 +118,7 @@ class Names:
         self.path = path
         self._scopes: dict[int, Scope] = {}
         self._resolving: set[int] = set()
+        self._within = 0
         self._steps = 0
         self._places: dict[str, list[tuple[int, Place]]] = {}
         self._at: dict[int, Place] = {}
@@ -231,22 +237,80 @@ class Names:
             Dotted paths such as `torch.nn.CrossEntropyLoss`, and the markers of this module.
             Never empty.
         """
-        if isinstance(expression, ast.Name):
-            return self.lookup(expression.id, scope)
+        return self._followed(expression, scope)
+
+    def lookup(self, name: str, scope: Scope) -> Meanings:
+        """Return everything that `name` can mean in `scope`."""
+        return self._followed(name, scope)
+
+    def _followed(self, first: ast.expr | str, scope: Scope) -> Meanings:
+        """Return the meanings of an expression or a name, over however many assignments."""
+        if not self._within:
+            self._steps = 0
+        self._steps += 1
+        if self._within > _DEEP or self._steps > _FAR:
+            return frozenset({UNKNOWN})
+        meanings: set[str] = set()
+        # The names that were met, and whether the way is still among what they lead to.
+        met: dict[_Met, bool] = {}
+        todo: list[tuple[ast.expr | str | Binding | None, Scope, _Met]] = [(first, scope, _TOP)]
+        self._within += 1
+        try:
+            while todo:
+                of, scope, left = todo.pop()
+                if of is None:
+                    met[left] = False
+                    self._resolving.discard(left[1])
+                elif isinstance(of, Binding):
+                    if of.kind != "value" or of.value is None or id(of) in self._resolving:
+                        meanings |= self._meaning_of(of)
+                        continue
+                    self._resolving.add(id(of))
+                    todo += [(None, scope, ("", id(of))), (of.value, scope, _TOP)]
+                elif isinstance(of, (ast.Name, str)):
+                    name = of if isinstance(of, str) else of.id
+                    found = self.bindings_of(name, scope)
+                    if found is None:
+                        meanings |= self._from_stars(name, after=0) or {UNBOUND}
+                        continue
+                    bindings, holder = found
+                    key = (name, id(holder))
+                    if key in met:
+                        meanings |= {UNKNOWN} if met[key] else set()
+                        continue
+                    met[key] = True
+                    todo.append((None, scope, key))
+                    todo += [(binding, holder, _TOP) for binding in reversed(bindings)]
+                    meanings |= self._beside(name, bindings, holder)
+                elif isinstance(of, ast.IfExp):
+                    todo += [(of.orelse, scope, _TOP), (of.body, scope, _TOP)]
+                elif isinstance(of, ast.BoolOp):
+                    todo += [(value, scope, _TOP) for value in reversed(of.values)]
+                elif isinstance(of, ast.NamedExpr):
+                    todo.append((of.value, scope, _TOP))
+                else:
+                    meanings |= self._resolve_alone(of, scope)
+        finally:
+            self._within -= 1
+            self._resolving.difference_update(left[1] for of, _, left in todo if of is None)
+        return frozenset(meanings)
+
+    def _resolve_alone(self, expression: ast.expr, scope: Scope) -> Meanings:
+        """Return the meanings of an expression that are not those of a part of it."""
         if isinstance(expression, ast.Attribute):
-            holders = self.resolve(expression.value, scope)
-            return frozenset().union(*(self._attribute(h, expression.attr) for h in holders))
-        if isinstance(expression, ast.Constant) and expression.value is None:
-            return frozenset({NONE})
-        if isinstance(expression, ast.IfExp):
-            return self.resolve(expression.body, scope) | self.resolve(expression.orelse, scope)
-        if isinstance(expression, ast.BoolOp):
-            return frozenset().union(*(self.resolve(v, scope) for v in expression.values))
-        if isinstance(expression, ast.NamedExpr):
-            return self.resolve(expression.value, scope)
+            names = []
+            holder: ast.expr = expression
+            while isinstance(holder, ast.Attribute):
+                names.append(holder.attr)
+                holder = holder.value
+            meanings = self.resolve(holder, scope)
+            for name in reversed(names):
+                meanings = frozenset().union(*[self._attribute(each, name) for each in meanings])
+            return meanings
         if isinstance(expression, ast.Call):
             return self._resolve_call(expression, scope)
-        return frozenset({UNKNOWN})
+        is_none = isinstance(expression, ast.Constant) and expression.value is None
+        return frozenset({NONE if is_none else UNKNOWN})
 
     def _attribute(self, holder: str, name: str) -> Meanings:
         if holder.startswith("<"):
@@ -325,51 +389,26 @@ class Names:
             for _, binding in self.project.definitions(module, name, self.path)
         )
 
-    def lookup(self, name: str, scope: Scope) -> Meanings:
-        """Return everything that `name` can mean in `scope`."""
-        found = self.bindings_of(name, scope)
-        if found is None:
-            return self._from_stars(name, after=0) or frozenset({UNBOUND})
-        bindings, holder = found
+    def _beside(self, name: str, bindings: list[Binding], holder: Scope) -> set[str]:
+        """Return what a name may mean beside what binds it in the scope that holds it."""
         meanings: set[str] = set()
-        others: set[str] = set()
-        self._steps = self._steps if self._resolving else 0
-        for binding in bindings:
-            if isinstance(binding.value, ast.Name):
-                # `a = b` many times over is one way, and to follow it each time takes for ever.
-                if binding.value.id in others:
-                    continue
-                others.add(binding.value.id)
-            meanings |= self._meaning_of(binding, holder)
-            if self._steps > _FAR:
-                meanings.add(UNKNOWN)
-                break
         if name in self._nonlocal and holder.parent is not None:
             meanings.add(UNKNOWN)
         if holder.is_class and holder.parent is not None:
             # Before its assignment in the class body, the name is the outer one.
-            outer = self.lookup(name, holder.parent)
-            meanings |= outer - {UNBOUND}
+            meanings |= self.lookup(name, holder.parent) - {UNBOUND}
         if holder is self.module:
             meanings |= self._from_stars(name, after=max(b.line for b in bindings))
-        return frozenset(meanings)
+        return meanings
 
-    def _meaning_of(self, binding: Binding, scope: Scope) -> Meanings:
+    def _meaning_of(self, binding: Binding) -> Meanings:
+        """Return the meaning of what binds a name and is no assignment that can be followed."""
         if binding.kind == "import":
             base = binding.imported_from
             if self.project is None or base is None or binding.alias is None:
                 return frozenset({binding.path})
             return self.project.member(base, binding.alias.name, self.path)
-        if binding.kind == "own":
-            return frozenset({OWN})
-        if binding.value is None or id(binding) in self._resolving:
-            return frozenset({UNKNOWN})
-        self._steps += 1
-        self._resolving.add(id(binding))
-        try:
-            return self.resolve(binding.value, scope)
-        finally:
-            self._resolving.discard(id(binding))
+        return frozenset({OWN if binding.kind == "own" else UNKNOWN})
 
     def _from_stars(self, name: str, after: int) -> Meanings:
         """Return what star imports below line `after` may bind `name` to."""
