@@ -20,7 +20,7 @@ from migrate.holders import (
 )
 from migrate.places import Place
 from migrate.resolve import Names
-from migrate.scopes import FUNCTIONS, Binding
+from migrate.scopes import FUNCTIONS, Binding, last_name
 
 
 def is_visible(names: Names, holder: Holder) -> bool:
@@ -41,7 +41,7 @@ def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
         return
     for other in project.readers(names.path, holder.name):
         if other is not names:
-            heirs = [c for c in other.classes if holder.owner.name in map(_last, c.bases)]
+            heirs = [c for c in other.classes if holder.owner.name in map(last_name, c.bases)]
             found = uses_of_attribute(other, holder.name, heirs)
             yield from ((other, place) for place, _ in found)
     for other, base in bases_abroad(names, [holder.owner] if holder.owner is not None else []):
@@ -210,9 +210,3 @@ def name_of(names: Names, binding: Binding) -> str | None:
         if any(each is binding for each in bindings):
             return name
     return None
-
-
-def _last(base: ast.expr) -> str:
-    while isinstance(base, ast.Subscript):
-        base = base.value
-    return str(getattr(base, "attr", getattr(base, "id", "")))

@@ -175,6 +175,7 @@ class _Follower:
         self.ahead: list[_Visit] = []
         self.visited: set[tuple[int, int, Way]] = set()
         self.classified: set[int] = set()
+        self.ordered: dict[frozenset[int], tuple[Site, ...]] = {}
 
     def run(self) -> Flow:
         for site in self.sites:
@@ -444,7 +445,10 @@ class _Follower:
         return found if id(site) in found.sites else found | Possible(other=True)
 
     def _sites(self, found: Possible) -> tuple[Site, ...]:
-        return tuple(site for site in self.sites if id(site) in found.sites)
+        if found.sites not in self.ordered:
+            ordered = tuple(site for site in self.sites if id(site) in found.sites)
+            self.ordered[found.sites] = ordered
+        return self.ordered[found.sites]
 
     def _read_item(self, site: Site, place: Place, item: ast.Subscript, way: Way) -> None:
         rest = element(way)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Protocol
 
-from migrate.places import Place, descend, occurrences
-from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside
+from migrate.places import Place, covers, descend, occurrences
+from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside, last_name
 from migrate.source import LineIndex
 
 #: Meanings that are not dotted paths. A path never holds an angle bracket.
@@ -46,6 +46,10 @@ class Elsewhere(Protocol):
 
     def star(self, module: str, name: str, near: str) -> Meanings | None:
         """Return what a star import binds `name` to; None where that is not known."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether an answer is final, and no guess on the way to one."""
 
     def is_module(self, path: str, near: str) -> bool:
         """Tell whether a dotted path is a module of the project."""
@@ -116,11 +120,18 @@ class Names:
         self.package = package
         self.project = project
         self.path = path
+        # What `migrate.holders` found of its classes: who is related, which fields they take, and
+        # which bases they have in other files.
+        self.families: dict[ast.ClassDef, list[ast.ClassDef]] = {}
+        self.orders: dict[ast.ClassDef, list[str] | None] = {}
+        self.foreign: dict[ast.ClassDef, list[tuple[ast.expr, Place]]] = {}
         self._scopes: dict[int, Scope] = {}
         self._resolving: set[int] = set()
         self._within = 0
         self._steps = 0
-        self._places: dict[str, list[tuple[int, Place]]] = {}
+        self._last: list[ast.AST] = [tree]
+        self._meanings: dict[tuple[str, int], Meanings] = {}
+        self._places: dict[tuple[str, int, int], list[tuple[int, Place]]] = {}
         self._at: dict[int, Place] = {}
         self._nonlocal: set[str] = set()
         self._reader = ScopeReader(package, has_walrus=":=" in text)
@@ -135,7 +146,10 @@ class Names:
             start = offset - column
             prefix = self.text[start:offset]
             position = (line, column if prefix.isascii() else len(prefix.encode()))
-            path: list[ast.AST] = [self.tree]
+            # Who asks for one name after the other asks for places near each other, deep down.
+            path = self._last
+            while len(path) > 1 and not covers(path[-1], position):
+                path.pop()
             while descend(path, position):
                 pass
             known = self._at[offset] = Place(tuple(path))
@@ -148,15 +162,13 @@ class Names:
 
         Comments and strings count too; the node tells.
         """
+        # Who asks for a name asks again for each constructor that gets there.
         last = len(self.text) if end is None else end
-        if start or last < len(self.text):
-            yield from ((at, self.place_at(at)) for at in occurrences(self.text, word, start, last))
-            return
-        # Who asks for the whole file asks again for each constructor in it.
-        if word not in self._places:
+        key = (word, start, last)
+        if key not in self._places:
             found = occurrences(self.text, word, start, last)
-            self._places[word] = [(at, self.place_at(at)) for at in found]
-        yield from self._places[word]
+            self._places[key] = [(at, self.place_at(at)) for at in found]
+        yield from self._places[key]
 
     def start(self, node: ast.expr | ast.stmt | ast.alias | ast.keyword) -> int:
         """Return the character offset at which `node` begins."""
@@ -191,6 +203,23 @@ class Names:
         classes = [p for p in found.values() if isinstance(p.node, ast.ClassDef)]
         return [p.node for p in sorted(classes, key=_depth) if isinstance(p.node, ast.ClassDef)]
 
+    @cached_property
+    def classes_by_name(self) -> dict[str, list[ast.ClassDef]]:
+        """The same by their names."""
+        found: dict[str, list[ast.ClassDef]] = {}
+        for each in self.classes:
+            found.setdefault(each.name, []).append(each)
+        return found
+
+    @cached_property
+    def heirs_by_name(self) -> dict[str, list[ast.ClassDef]]:
+        """The same by the last name of each of their bases."""
+        found: dict[str, list[ast.ClassDef]] = {}
+        for each in self.classes:
+            for base in each.bases:
+                found.setdefault(last_name(base), []).append(each)
+        return found
+
     def scope_of(self, place: Place) -> Scope:
         """Return the scope in which `place.node` is evaluated."""
         scope = self.module
@@ -202,6 +231,10 @@ class Names:
             ):
                 scope = self.inner_scope(node, scope)
         return scope
+
+    def opened(self, node: ast.AST) -> Scope | None:
+        """Return the scope that `node` opens, if it was read before."""
+        return self._scopes.get(id(node))
 
     def inner_scope(self, node: ast.AST, parent: Scope) -> Scope:
         """Return the scope that `node` opens within `parent`."""
@@ -237,15 +270,27 @@ class Names:
             Dotted paths such as `torch.nn.CrossEntropyLoss`, and the markers of this module.
             Never empty.
         """
+        if isinstance(expression, ast.Name):
+            return self.lookup(expression.id, scope)
         return self._followed(expression, scope)
 
     def lookup(self, name: str, scope: Scope) -> Meanings:
         """Return everything that `name` can mean in `scope`."""
-        return self._followed(name, scope)
+        found = self.bindings_of(name, scope)
+        if found is None:
+            return self._from_stars(name, after=0) or frozenset({UNBOUND})
+        if self._resolving or not (self.project is None or self.project.is_settled):
+            return self._followed(name, scope)
+        key = (name, id(found[1]))
+        if key not in self._meanings:
+            within, self._within = self._within, 0
+            self._meanings[key] = self._followed(name, scope)
+            self._within = within
+        return self._meanings[key]
 
     def _followed(self, first: ast.expr | str, scope: Scope) -> Meanings:
         """Return the meanings of an expression or a name, over however many assignments."""
-        if not self._within:
+        if not self._resolving:
             self._steps = 0
         self._steps += 1
         if self._within > _DEEP or self._steps > _FAR:
@@ -257,6 +302,9 @@ class Names:
         self._within += 1
         try:
             while todo:
+                if self._steps > _FAR:
+                    meanings.add(UNKNOWN)
+                    break
                 of, scope, left = todo.pop()
                 if of is None:
                     met[left] = False
@@ -325,10 +373,12 @@ class Names:
         if not call.args or not isinstance(call.args[0], ast.Constant):
             return frozenset({UNKNOWN})
         name = call.args[0].value
+        if not isinstance(name, str):
+            return frozenset({UNKNOWN})
         getter = self.resolve(call.func, scope)
         if isinstance(call.func, ast.Name) and getter == {UNBOUND}:
             getter = frozenset({call.func.id})
-        if isinstance(name, str) and getter <= _MODULE_GETTERS:
+        if getter <= _MODULE_GETTERS:
             # __import__("a.b") gives the package a, as `import a.b` does.
             return frozenset({name.partition(".")[0] if getter == {"__import__"} else name})
         return frozenset({UNKNOWN})
