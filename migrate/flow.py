@@ -174,6 +174,7 @@ class _Follower:
         self.abroad: dict[str, _Abroad] = {}
         self.ahead: list[_Visit] = []
         self.visited: set[tuple[int, int, Way]] = set()
+        self.held: set[tuple[Holder, int, Way]] = set()
         self.classified: set[int] = set()
         self.ordered: dict[frozenset[int], tuple[Site, ...]] = {}
 
@@ -334,6 +335,9 @@ class _Follower:
         for holder, way in reached.holders:
             if element(way) is not None and self.values.is_shifted(holder, way[0]):
                 way = (Step.ANY, *way[1:])
+            if (holder, id(site), way) in self.held:
+                continue
+            self.held.add((holder, id(site), way))
             if way:
                 self._check_added(site, holder)
             for use, _ in uses_of(self.names, holder):

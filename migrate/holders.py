@@ -40,6 +40,13 @@ def values_of_name(names: Names, scope: Scope, name: str) -> tuple[list[ast.expr
 
 def uses_of_name(names: Names, scope: Scope, name: str) -> Iterator[tuple[Place, bool]]:
     """Yield where the name of `scope` is read, within it or in a function inside it."""
+    key = (name, scope)
+    if key not in names.reads:
+        names.reads[key] = list(_reads_of_name(names, scope, name))
+    yield from names.reads[key]
+
+
+def _reads_of_name(names: Names, scope: Scope, name: str) -> Iterator[tuple[Place, bool]]:
     for _, place in _occurrences(names, scope, name):
         node = place.node
         if isinstance(node, ast.JoinedStr) and _holds(node, name):

@@ -120,8 +120,9 @@ class Names:
         self.package = package
         self.project = project
         self.path = path
-        # What `migrate.holders` found of its classes: who is related, which fields they take, and
-        # which bases they have in other files.
+        # What `migrate.holders` found: where names are read; of classes, who is related, which
+        # fields they take, and which bases they have in other files.
+        self.reads: dict[tuple[str, Scope], list[tuple[Place, bool]]] = {}
         self.families: dict[ast.ClassDef, list[ast.ClassDef]] = {}
         self.orders: dict[ast.ClassDef, list[str] | None] = {}
         self.foreign: dict[ast.ClassDef, list[tuple[ast.expr, Place]]] = {}
@@ -284,12 +285,21 @@ class Names:
         key = (name, id(found[1]))
         if key not in self._meanings:
             within, self._within = self._within, 0
-            self._meanings[key] = self._followed(name, scope)
-            self._within = within
+            chain: list[_Met] = [key]
+            try:
+                self._meanings[key] = self._followed(name, scope, chain)
+            finally:
+                self._within = within
+            self._meanings.update(dict.fromkeys(chain, self._meanings[key]))
         return self._meanings[key]
 
-    def _followed(self, first: ast.expr | str, scope: Scope) -> Meanings:
-        """Return the meanings of an expression or a name, over however many assignments."""
+    def _followed(
+        self, first: ast.expr | str, scope: Scope, chain: list[_Met] | None = None
+    ) -> Meanings:
+        """Return the meanings of an expression or a name, over however many assignments.
+
+        To `chain` are added the names that `first` leads to and that mean the very same.
+        """
         if not self._resolving:
             self._steps = 0
         self._steps += 1
@@ -329,7 +339,16 @@ class Names:
                     met[key] = True
                     todo.append((None, scope, key))
                     todo += [(binding, holder, _TOP) for binding in reversed(bindings)]
-                    meanings |= self._beside(name, bindings, holder)
+                    beside = self._beside(name, bindings, holder)
+                    meanings |= beside
+                    if chain is not None:
+                        chain.append(key)
+                        if (
+                            beside
+                            or len(bindings) > 1
+                            or not isinstance(bindings[0].value, ast.Name)
+                        ):
+                            chain = None
                 elif isinstance(of, ast.IfExp):
                     todo += [(of.orelse, scope, _TOP), (of.body, scope, _TOP)]
                 elif isinstance(of, ast.BoolOp):

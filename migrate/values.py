@@ -92,6 +92,7 @@ class Values:
         every = Possible(frozenset(map(id, sites)), other=True)
         self._lost: Possible = every if home is None else home._lost
         self._known[id(names)] = self
+        self._shifted: dict[tuple[Holder, bool], bool] = {}
         self.by_call = {id(site.call): site for site in sites}
         self._callers = Callers(names, self._ask, lambda other: self.at(other)._ask)
 
@@ -335,6 +336,12 @@ class Values:
         """Tell whether an index may lead elsewhere than into the value that was assigned."""
         if not isinstance(step, int):
             return False
+        key = (holder, step < 0)
+        if key not in self._shifted:
+            self._shifted[key] = self._is_shifted(holder, step)
+        return self._shifted[key]
+
+    def _is_shifted(self, holder: Holder, step: int) -> bool:
         shifts = SHIFTS | ADDS.keys() | ADDS_ALL if step < 0 else SHIFTS
         for use in plain_uses(self.names, holder):
             parent = use.parent()

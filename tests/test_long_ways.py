@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 import pytest
 
 from migrate.model import FileResult, Status
-from migrate.pipeline import migrate_source
+from migrate.pipeline import migrate_paths, migrate_source
 
 HEAD = "import torch.nn as nn\n"
 FUNCTIONAL = "import torch.nn.functional as F\n"
@@ -182,6 +184,151 @@ def test_a_long_way_is_followed_to_its_end(text: str, expected: str) -> None:
     result = followed(text)
     assert expected in str(result.after)
     assert "input=" not in str(result.after)
+
+
+#: Text, and how many constructors and how many calls of instances in it move.
+MANY = {
+    "names of a class": (
+        HEAD + "a0 = nn.NLLLoss\n" + chained("a{here} = a{there}", 300) + f"c = a300()\nc{CALL}\n",
+        (301, 1),
+    ),
+    "sites and calls of one name": (
+        HEAD + "c = nn.NLLLoss()\n" * 200 + f"c{CALL}\n" * 200,
+        (200, 200),
+    ),
+    "a dict": (
+        HEAD
+        + "d = {"
+        + "".join(f"'k{i}': nn.NLLLoss(),\n" for i in range(300))
+        + "}\n"
+        + "".join(f"d['k{i}']{CALL}\n" for i in range(300)),
+        (300, 300),
+    ),
+    "methods": (
+        HEAD
+        + "class A:\n"
+        + "".join(
+            f"    def m{i}(self, x, y):\n        self.loss = nn.NLLLoss()\n"
+            f"        return self.loss{CALL}\n"
+            for i in range(100)
+        ),
+        (100, 100),
+    ),
+    "heirs": (
+        HEAD
+        + "class C0:\n    def __init__(self):\n        self.loss = nn.NLLLoss()\n"
+        + chained(
+            f"class C{{here}}(C{{there}}):\n    def m(self, x, y):\n        return self.loss{CALL}",
+            200,
+        ),
+        (1, 200),
+    ),
+    "branches": (
+        HEAD
+        + "def f(k, x, y):\n    if k == 0:\n        c = None\n"
+        + "".join(f"    elif k == {i}:\n        c = nn.NLLLoss()\n" for i in range(1, 901))
+        + f"    return c{CALL}\n",
+        (900, 1),
+    ),
+    "a sum beside it": (
+        HEAD + "z = " + " + ".join(["x"] * 2000) + f"\nc = nn.NLLLoss()\nc{CALL}\n",
+        (1, 1),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "count"), MANY.values(), ids=MANY)
+def test_what_there_is_many_of_moves_in_time(text: str, count: tuple[int, int]) -> None:
+    result = followed(text)
+    found = [finding.code for finding in result.with_status(Status.REWRITTEN)]
+    assert (found.count("renamed"), found.count("call-keywords")) == count
+    assert "input=" not in str(result.after)
+
+
+def test_a_tensor_on_a_long_way_moves_with_its_loss() -> None:
+    text = (
+        "import torch\n" + FUNCTIONAL + "x0 = torch.zeros(3, 4)\n"
+        + chained("x{here} = x{there}.detach()", 400)
+        + "y = torch.zeros(3).long()\nF.nll_loss(x400, y)\n"
+    )  # fmt: skip
+    after = str(followed(text).after)
+    assert "torch" not in after
+    assert "x0 = mindspore.ops.zeros((3, 4))\n" in after
+    assert "x400 = mindspore.ops.stop_gradient(x399)\n" in after
+
+
+def test_a_tensor_that_a_loop_takes_back_to_itself_moves_with_its_loss() -> None:
+    text = (
+        "import torch\n" + FUNCTIONAL + "def f(y):\n    x = torch.zeros(3, 4)\n"
+        "    for i in range(3):\n        x = x.detach()\n    return F.nll_loss(x, y)\n"
+    )  # fmt: skip
+    after = str(followed(text).after)
+    assert "torch" not in after
+    assert "        x = mindspore.ops.stop_gradient(x)\n" in after
+
+
+def test_what_a_loss_gives_is_known_at_the_end_of_a_long_way() -> None:
+    text = FUNCTIONAL + "r0 = F.nll_loss(x, y)\n" + chained("r{here} = r{there} + 1", 1000)
+    result = migrate_source(text + "r1000.backward()\n")
+    assert [f.code for f in result.findings if f.status is Status.MANUAL] == ["backward"]
+
+
+#: Deeper than Python's functions may call each other: trees that its parser makes all the same.
+DEEP = {
+    "a sum in a call": HEAD + f"c = nn.NLLLoss()\nc(input={' + '.join(['x'] * 2000)}, target=y)\n",
+    "a sum in a constructor": HEAD + f"c = nn.NLLLoss(ignore_index={' + '.join(['x'] * 2000)})\n",
+    "a chain of methods": FUNCTIONAL + f"F.nll_loss(x{'.view(-1)' * 900}, y)\n",
+    "a chain of attributes": HEAD + f"c = nn.NLLLoss()\nc(input=x{'.b' * 2000}, target=y)\n",
+    "conditions": FUNCTIONAL
+    + "z = " + "".join(f"{i} if k == {i} else " for i in range(900)) + "x\n"
+    + "F.nll_loss(z, y).detach()\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_what_nests_too_deeply_is_handed_over(text: str) -> None:
+    result = migrate_source(text)
+    assert not result.changed
+    (manual,) = result.with_status(Status.MANUAL)
+    assert manual.code == "unproven"
+    assert re.search("nested too deeply|Python's limit", manual.message)
+
+
+def test_what_nests_too_deeply_keeps_no_other_site() -> None:
+    text = DEEP["a sum in a constructor"] + "F = nn.functional\nF.nll_loss(x, y)\n"
+    result = migrate_source(text)
+    assert "mindspore.ops.nll_loss(x, y)" in str(result.after)
+    assert [f.code for f in result.with_status(Status.MANUAL)] == ["unproven"]
+
+
+LOSS = HEAD + "loss0 = nn.NLLLoss()\n"
+USED = "loss = loss100\ndef f(x, y):\n    return loss(input=x, target=y)\n"
+FILES = {
+    "imports": (LOSS, "from m{there} import loss{there} as loss{here}\n", USED),
+    "assignments": (LOSS, "from m{there} import loss{there}\nloss{here} = loss{there}\n", USED),
+    "functions": (
+        HEAD + "def loss0():\n    return nn.NLLLoss()\n",
+        "from m{there} import loss{there}\ndef loss{here}():\n    return loss{there}()\n",
+        "def f(x, y):\n    return loss100()(input=x, target=y)\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("first", "line", "last"), FILES.values(), ids=FILES)
+def test_a_way_over_a_hundred_files_is_followed(
+    first: str, line: str, last: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "m0.py").write_text(first)
+    for at in range(100):
+        text = line.format(there=at, here=at + 1)
+        (tmp_path / f"m{at + 1}.py").write_text(text)
+    (tmp_path / "use.py").write_text("from m100 import loss100\n" + last)
+    results = {Path(each.path).name: each for each in migrate_paths([str(tmp_path)])}
+    assert not any(each.error for each in results.values())
+    assert "mindspore.nn.NLLLoss()" in str(results["m0.py"].after)
+    assert "(x, y)\n" in str(results["use.py"].after)
+    assert "input=" not in str(results["use.py"].after)
 
 
 STRAYED = {
