@@ -18,7 +18,7 @@ from migrate.holders import (
 )
 from migrate.places import Place
 from migrate.resolve import Names
-from migrate.scopes import FUNCTIONS, Binding
+from migrate.scopes import FUNCTIONS, Binding, last_name
 
 
 def is_visible(names: Names, holder: Holder) -> bool:
@@ -35,11 +35,11 @@ def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
     if project is None or not is_visible(names, holder):
         return
     if holder.owner is None:
-        yield from _reads_abroad(names, holder.name, set())
+        yield from _reads_abroad(names, holder.name)
         return
     for other in project.readers(names.path, holder.name):
         if other is not names:
-            heirs = [c for c in other.classes if holder.owner.name in map(_last, c.bases)]
+            heirs = [c for c in other.classes if holder.owner.name in map(last_name, c.bases)]
             found = uses_of_attribute(other, holder.name, heirs)
             yield from ((other, place) for place, _ in found)
     for other, base in bases_abroad(names, [holder.owner] if holder.owner is not None else []):
@@ -48,23 +48,26 @@ def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
             yield from ((other, place) for place, _ in found)
 
 
-def _reads_abroad(
-    names: Names, name: str, seen: set[tuple[int, str]]
-) -> Iterator[tuple[Names, Place]]:
+def _reads_abroad(names: Names, name: str) -> Iterator[tuple[Names, Place]]:
     """Yield where other files read a name of a module, under whatever name they import it."""
-    if names.project is None or (id(names), name) in seen:
-        return
-    seen.add((id(names), name))
-    module = names.project.module_of(names.path)
-    for other in names.project.readers(names.path, name):
-        if other is names:
+    todo, seen = [(names, name)], set[tuple[Names, str]]()
+    while todo:
+        names, name = todo.pop()
+        if names.project is None or (names, name) in seen:
             continue
-        yield from ((other, place) for place in _reads(other, names, module, name))
-        for _, place in list(other.places_of(name)):
-            node = place.node
-            if isinstance(node, ast.alias) and other.scope_of(place) is other.module:
-                # Who imports it from there may know it by another name.
-                yield from _reads_abroad(other, node.asname or node.name, seen)
+        seen.add((names, name))
+        module = names.project.module_of(names.path)
+        ahead = []
+        for other in names.project.readers(names.path, name):
+            if other is names:
+                continue
+            yield from ((other, place) for place in _reads(other, names, module, name))
+            for _, place in list(other.places_of(name)):
+                node = place.node
+                if isinstance(node, ast.alias) and other.scope_of(place) is other.module:
+                    # Who imports it from there may know it by another name.
+                    ahead.append((other, node.asname or node.name))
+        todo += reversed(ahead)
 
 
 def _reads(other: Names, names: Names, module: str, name: str) -> Iterator[Place]:
@@ -207,9 +210,3 @@ def name_of(names: Names, binding: Binding) -> str | None:
         if any(each is binding for each in bindings):
             return name
     return None
-
-
-def _last(base: ast.expr) -> str:
-    while isinstance(base, ast.Subscript):
-        base = base.value
-    return str(getattr(base, "attr", getattr(base, "id", "")))

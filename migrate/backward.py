@@ -115,8 +115,8 @@ class _Remedies:
         """
         node = place.node
         assert isinstance(node, ast.expr)
-        if id(node) in seen:
-            return None
+        if id(node) in seen or len(seen) > _LIMIT:
+            return None  # each step is a letter at least
         leaves: dict[str, None] = {}
         models: dict[str, None] = {}
         edits = list(self._edits(node))

@@ -11,11 +11,11 @@ from migrate.abroad import uses_abroad
 from migrate.cells import Way, element, place_of
 from migrate.functions import argument_of, default_of, is_private, mark_name, own_nodes
 from migrate.holders import Holder, field_order, plain_uses, related_classes
-from migrate.possible import ANYTHING, NOTHING, Possible
+from migrate.possible import ANYTHING, NOTHING, OPEN, Part
 from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS
 
-_Ask: TypeAlias = Callable[[ast.expr, Way], Possible]
+_Ask: TypeAlias = Callable[[ast.expr, Way], Part]
 
 
 class Callers:
@@ -24,15 +24,15 @@ class Callers:
     Parameters
     ----------
     names : Names
-    possible : callable
-        What an expression may be on a way: `Values.possible`.
+    ask : callable
+        Asks what an expression may be on a way, for `Values` to answer.
     at : callable
         The same of another file.
     """
 
-    def __init__(self, names: Names, possible: _Ask, at: Callable[[Names], _Ask]) -> None:
+    def __init__(self, names: Names, ask: _Ask, at: Callable[[Names], _Ask]) -> None:
         self._names = names
-        self._possible = possible
+        self._ask = ask
         self._at = at
 
     def returned(
@@ -41,7 +41,7 @@ class Callers:
         way: Way,
         *,
         decorated: bool = False,
-    ) -> Possible:
+    ) -> Part:
         """Return what a call of a function of the file may give."""
         harmless = {"staticmethod", "classmethod", "lru_cache", "cache"}
         marks = {mark_name(mark) for mark in function.decorator_list}
@@ -50,23 +50,23 @@ class Callers:
         found = NOTHING
         for node in own_nodes(function):
             if isinstance(node, ast.Return) and node.value is not None:
-                found |= self._possible(node.value, way)
+                found |= self._ask(node.value, way)
             elif isinstance(node, ast.Yield):
                 rest = element(way)
                 if rest is None or node.value is None:
                     return ANYTHING
-                found |= self._possible(node.value, rest)
+                found |= self._ask(node.value, rest)
             elif isinstance(node, ast.YieldFrom):
-                found |= self._possible(node.value, way)
+                found |= self._ask(node.value, way)
         return found
 
-    def passed(self, function: ast.AST, name: str, way: Way) -> Possible:
+    def passed(self, function: ast.AST, name: str, way: Way) -> Part:
         """Return what the calls of a function of this file, and its default, give a parameter."""
         found = NOTHING
         assert isinstance(function, (*FUNCTIONS, ast.Lambda))
         default = default_of(function.args, name)
         if default is not None:
-            found |= self._possible(default, way)
+            found |= self._ask(default, way)
         marks = getattr(function, "decorator_list", ())
         if isinstance(function, ast.Lambda):
             return found | ANYTHING
@@ -97,7 +97,7 @@ class Callers:
         name: str,
         index: int | None,
         way: Way,
-    ) -> Possible:
+    ) -> Part:
         place = place_of(self._names, owner)
         if place is None:
             return ANYTHING
@@ -111,7 +111,7 @@ class Callers:
                 isinstance(n, FUNCTIONS) and n.name == "__init__" for n in each.body
             ):
                 # A subclass's own __init__ calls this one by super().
-                found |= Possible(open=True)
+                found |= OPEN
             spot = place_of(self._names, each)
             if spot is None:
                 return ANYTHING
@@ -124,24 +124,24 @@ class Callers:
 
     def _arguments(
         self, kept: Holder, name: str, index: int | None, way: Way, *, is_open: bool
-    ) -> Possible:
+    ) -> Part:
         """Return what the calls of `kept` pass for one parameter."""
-        found = Possible(open=is_open)
+        found = OPEN if is_open else NOTHING
         here = ((self._names, use) for use in plain_uses(self._names, kept))
         for names, use in itertools.chain(here, uses_abroad(self._names, kept)):
             parent = use.parent()
             if isinstance(parent, ast.Call) and parent.func is use.node:
                 given = argument_of(parent, name, index)
                 if isinstance(given, ast.expr):
-                    ask = self._possible if names is self._names else self._at(names)
-                    found |= ask(given, way)
+                    there = self._ask if names is self._names else self._at(names)
+                    found |= there(given, way)
                 elif given:
                     return found | ANYTHING
             elif not isinstance(parent, (ast.ClassDef, ast.Expr)):
-                found |= Possible(open=True)  # handed on, to be called elsewhere
+                found |= OPEN  # handed on, to be called elsewhere
         return found
 
-    def field(self, owner: ast.ClassDef, name: str, way: Way) -> Possible:
+    def field(self, owner: ast.ClassDef, name: str, way: Way) -> Part:
         """Return what the constructor's calls give a field of a dataclass."""
         place = place_of(self._names, owner)
         bound = (

@@ -7,6 +7,7 @@ this order, and is handed over at the first step that says why.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,8 @@ from migrate.families import moves_of, open_subclasses, plan_families
 from migrate.findings import import_findings, site_findings
 from migrate.instances import container_moves, follow_instances, take_claims
 from migrate.left import torch_left
-from migrate.match import Form, Refusal, find_sites
-from migrate.model import Claim, FileResult, Labels
+from migrate.match import Form, Refusal, Site, find_sites
+from migrate.model import Claim, FileResult, Finding, Labels
 from migrate.origins import Origins
 from migrate.proving import pair_of, proof_of
 from migrate.resolve import Names
@@ -79,10 +80,45 @@ def rewrite_source(
         project.adopt(names)
     is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"
     matched = find_sites(names, rules)
+    try:
+        return _rewritten(
+            names, matched, rules, is_init=is_init, left=left, labels=labels, claims=claims
+        )
+    except RecursionError:
+        return _too_deep(names, matched, rules, is_init=is_init, left=left)
+
+
+def _too_deep(
+    names: Names, matched: Sequence[Site], rules: RuleSet, *, is_init: bool, left: bool
+) -> FileResult:
+    """Hand every site of a file over whose tree is deeper than Python lets functions call."""
+    reason = f"the file nests deeper than Python's limit of {sys.getrecursionlimit()} calls"
+    works = [Work(s, refusal=s.refusal or Refusal("unproven", reason)) for s in matched]
+    file = File(names, _quote(names.text), works)
+    findings = [*site_findings(file), *import_findings(file, rules, is_init=is_init)]
+    return FileResult(
+        names.path,
+        before=names.text,
+        after=names.text,
+        findings=tuple(sorted(findings, key=_in_order)),
+        torch_left=torch_left(names) if left else (),
+    )
+
+
+def _rewritten(
+    names: Names,
+    matched: Sequence[Site],
+    rules: RuleSet,
+    *,
+    is_init: bool,
+    left: bool,
+    labels: Labels,
+    claims: Sequence[Claim],
+) -> FileResult:
     with_classes, families = open_subclasses(names, matched, is_init=is_init)
     sites, groups = open_uncalled(names, with_classes, rules, is_init=is_init)
     works = [Work(s, refusal=s.refusal, added=i >= len(matched)) for i, s in enumerate(sites)]
-    file = File(names, _quote(text), works, groups=[*groups, *(f.group for f in families)])
+    file = File(names, _quote(names.text), works, groups=[*groups, *(f.group for f in families)])
     kept = {id(each.site) for group in groups for each in group.kept}
     own = {id(maker) for f in families if f.read.has_init for maker in f.read.makers}
     for work in works:
@@ -107,17 +143,21 @@ def rewrite_source(
         if work.refusal is None and work.made is None:
             _plan(work, file)
     file.moves += moves_of(file, families)
-    new_text, names_after = compose(file, is_init=is_init, path=path)
+    new_text, names_after = compose(file, is_init=is_init, path=names.path)
     findings = [*site_findings(file), *import_findings(file, rules, is_init=is_init)]
-    findings.sort(key=lambda f: (f.line, f.column, f.end_line, f.end_column, f.status, f.code))
     return FileResult(
-        path,
-        before=text,
+        names.path,
+        before=names.text,
         after=new_text,
-        findings=tuple(findings),
+        findings=tuple(sorted(findings, key=_in_order)),
         torch_left=torch_left(names_after) if left else (),
         claims=_claims(file),
     )
+
+
+def _in_order(finding: Finding) -> tuple[object, ...]:
+    place = (finding.line, finding.column, finding.end_line, finding.end_column)
+    return (*place, finding.status, finding.code)
 
 
 def _claims(file: File) -> tuple[Claim, ...]:
@@ -175,7 +215,12 @@ def _quote(text: str) -> str:
 def _plan(work: Work, file: File) -> None:
     site, names = work.site, file.names
     work.before = names.slice(site.node)
-    if not _is_the_node(work.before, site.node):
+    try:
+        is_cut_out = _is_the_node(work.before, site.node)
+    except RecursionError:
+        work.refusal = Refusal("unproven", "an argument is nested too deeply")
+        return
+    if not is_cut_out:
         work.refusal = Refusal("unproven", "its text cannot be cut out of the file")
         return
     if "#" in names.slice(site.callee):

@@ -84,6 +84,33 @@ class DeviceCall:
     statement: ast.stmt | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Visit:
+    """A place that is still to be looked at.
+
+    Attributes
+    ----------
+    follower : _Follower
+        Of the file that it is in.
+    site : Site
+        The constructor whose instance may be there.
+    place : Place
+    way : tuple
+        The way from the value to the instance; empty where it is the instance itself.
+    fresh : bool
+        Whether the value has had no name yet.
+    origin : Holder or None
+        The name it was read from, for what stands in f-strings.
+    """
+
+    follower: _Follower
+    site: Site
+    place: Place
+    way: Way
+    fresh: bool
+    origin: Holder | None
+
+
 @dataclass(slots=True)
 class Flow:
     """What is done in a file with the instances of its constructors.
@@ -145,18 +172,18 @@ class _Follower:
         self.escaped: list[Site] = []
         self.visible: dict[str, list[Site]] = {}
         self.abroad: dict[str, _Abroad] = {}
+        self.ahead: list[_Visit] = []
         self.visited: set[tuple[int, int, Way]] = set()
+        self.held: set[tuple[Holder, int, Way]] = set()
         self.classified: set[int] = set()
+        self.ordered: dict[frozenset[int], tuple[Site, ...]] = {}
 
     def run(self) -> Flow:
         for site in self.sites:
             place = self._past_chain(site)
             if place is not None:
-                try:
-                    self._follow(site, place, (), fresh=True)
-                except RecursionError:
-                    reason = "its way through the program is too long to be followed"
-                    self._refuse(site, "unproven", reason)
+                self._follow(site, place, (), fresh=True)
+                self._walk()
         self._check_containers()
         self._read_unknown_calls()
         for path, other in sorted(self.abroad.items()):
@@ -239,6 +266,18 @@ class _Follower:
             self.flow.device_calls.append(DeviceCall((site,), call, place))
         return place
 
+    def _walk(self) -> None:
+        """Look at all that is ahead, each place and what it leads to before the next.
+
+        A list and no recursion: a program may hand an instance on as often as it likes.
+        """
+        todo: list[_Visit] = []
+        while self.ahead or todo:
+            todo += reversed(self.ahead)
+            self.ahead.clear()
+            visit = todo.pop()
+            visit.follower._look(visit)
+
     def _follow(
         self,
         site: Site,
@@ -248,22 +287,15 @@ class _Follower:
         fresh: bool = False,
         origin: Holder | None = None,
     ) -> None:
-        """Look at what is done with the value at `place`, and follow it from there.
+        """Take down that the value at `place` is to be looked at."""
+        self._home.ahead.append(_Visit(self, site, place, way, fresh, origin))
 
-        Parameters
-        ----------
-        site : Site
-            The constructor whose instance may be there.
-        way : tuple
-            The way from the value to the instance; empty where it is the instance itself.
-        fresh : bool
-            Whether the value has had no name yet.
-        origin : Holder or None
-            The name it was read from, for what stands in f-strings.
-        """
+    def _look(self, visit: _Visit) -> None:
+        """Look at what is done with a value, and where it goes from there."""
+        site, place, way, fresh = visit.site, visit.place, visit.way, visit.fresh
         node, parent = place.node, place.parent()
         if isinstance(node, ast.JoinedStr):
-            self._read_fstring(site, node, origin)
+            self._read_fstring(site, node, visit.origin)
             return
         key = (id(node), id(site), way)
         if key in self.visited:
@@ -303,6 +335,9 @@ class _Follower:
         for holder, way in reached.holders:
             if element(way) is not None and self.values.is_shifted(holder, way[0]):
                 way = (Step.ANY, *way[1:])
+            if (holder, id(site), way) in self.held:
+                continue
+            self.held.add((holder, id(site), way))
             if way:
                 self._check_added(site, holder)
             for use, _ in uses_of(self.names, holder):
@@ -414,7 +449,10 @@ class _Follower:
         return found if id(site) in found.sites else found | Possible(other=True)
 
     def _sites(self, found: Possible) -> tuple[Site, ...]:
-        return tuple(site for site in self.sites if id(site) in found.sites)
+        if found.sites not in self.ordered:
+            ordered = tuple(site for site in self.sites if id(site) in found.sites)
+            self.ordered[found.sites] = ordered
+        return self.ordered[found.sites]
 
     def _read_item(self, site: Site, place: Place, item: ast.Subscript, way: Way) -> None:
         rest = element(way)

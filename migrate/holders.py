@@ -6,11 +6,13 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from migrate.functions import fields
 from migrate.places import Place
 from migrate.resolve import Names
-from migrate.scopes import FUNCTIONS, Scope
+from migrate.scopes import FUNCTIONS, Scope, last_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,13 @@ def values_of_name(names: Names, scope: Scope, name: str) -> tuple[list[ast.expr
 
 def uses_of_name(names: Names, scope: Scope, name: str) -> Iterator[tuple[Place, bool]]:
     """Yield where the name of `scope` is read, within it or in a function inside it."""
+    key = (name, scope)
+    if key not in names.reads:
+        names.reads[key] = list(_reads_of_name(names, scope, name))
+    yield from names.reads[key]
+
+
+def _reads_of_name(names: Names, scope: Scope, name: str) -> Iterator[tuple[Place, bool]]:
     for _, place in _occurrences(names, scope, name):
         node = place.node
         if isinstance(node, ast.JoinedStr) and _holds(node, name):
@@ -81,8 +90,7 @@ def values_of_attribute(
             parent = place.parent()
             if isinstance(parent, ast.Call) and called_name(parent) in _SETTERS:
                 pure = False
-    may_write = "__dict__" in names.text or "vars(" in names.text
-    if (may_write and _WRITES_TABLES.search(names.text)) or _sets_anything(names):
+    if _writes_tables(names.text) or _sets_anything(names):
         pure = False
     for owner in related:
         scope = inner_scope_of(names, owner)
@@ -98,6 +106,13 @@ def values_of_attribute(
 _WRITES_TABLES = re.compile(
     r"(?:\bvars\(\s*self\s*\)|__dict__)\s*(?:\.update|\.setdefault|\[|=[^=]|\|=)"
 )
+
+
+@lru_cache(4)
+def _writes_tables(text: str) -> bool:
+    may_write = "__dict__" in text or "vars(" in text
+    return may_write and _WRITES_TABLES.search(text) is not None
+
 
 #: What sets an attribute that it is given by its name.
 _SETTERS = frozenset({"setattr", "__setattr__", "add_module", "register_module"})
@@ -121,6 +136,9 @@ def inner_scope_of(
     names: Names, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 ) -> Scope:
     """Return the scope that a class or function of the file opens."""
+    known = names.opened(node)
+    if known is not None:
+        return known
     path = names.place_at(names.start(node)).path
     return names.scope_of(Place((*path[: path.index(node) + 1], node.body[0])))
 
@@ -173,23 +191,19 @@ def related_classes(names: Names, owner: ast.ClassDef) -> list[ast.ClassDef]:
 
     By their last names, wherever they stand: one class too many does no harm here.
     """
-    every = names.classes
-    family = [owner]
-    for member in family:
-        bases = {_base_name(base) for base in member.bases}
-        relatives = [
-            other
-            for other in every
-            if other.name in bases or member.name in {_base_name(base) for base in other.bases}
-        ]
-        family += [other for other in relatives if other not in family]
-    return family
-
-
-def _base_name(base: ast.expr) -> str:
-    while isinstance(base, ast.Subscript):
-        base = base.value
-    return str(getattr(base, "attr", getattr(base, "id", "")))
+    if owner not in names.families:
+        order = {each: at for at, each in enumerate(names.classes)}
+        family = {owner: None}
+        todo = [owner]
+        for member in todo:
+            near = set(names.heirs_by_name.get(member.name, ()))
+            for base in member.bases:
+                near.update(names.classes_by_name.get(last_name(base), ()))
+            found = sorted(near - family.keys(), key=order.__getitem__)
+            family |= dict.fromkeys(found)
+            todo += found
+        names.families[owner] = list(family)
+    return names.families[owner]
 
 
 def has_foreign_base(names: Names, classes: Sequence[ast.ClassDef]) -> bool:
@@ -201,15 +215,21 @@ def foreign_bases(
     names: Names, classes: Sequence[ast.ClassDef]
 ) -> Iterator[tuple[ast.expr, Place]]:
     """Yield the bases that come from other files of the project, each with a place near it."""
-    root = names.package.partition(".")[0]
     for each in classes:
-        scope = names.scope_of(Place(names.place_at(names.start(each)).path))
-        for base in each.bases:
-            for meaning in names.resolve(base, scope):
-                in_package = root and meaning.partition(".")[0] == root
-                if meaning.startswith(".") or in_package or _is_of_project(names, meaning):
-                    yield base, Place(names.place_at(names.start(each)).path)
-                    break
+        if each not in names.foreign:
+            place = names.place_at(names.start(each))
+            names.foreign[each] = [(b, place) for b in each.bases if _is_foreign(names, b, place)]
+        yield from names.foreign[each]
+
+
+def _is_foreign(names: Names, base: ast.expr, place: Place) -> bool:
+    root = names.package.partition(".")[0]
+    return any(
+        meaning.startswith(".")
+        or (root and meaning.partition(".")[0] == root)
+        or _is_of_project(names, meaning)
+        for meaning in names.resolve(base, names.scope_of(place))
+    )
 
 
 def _is_of_project(names: Names, meaning: str) -> bool:
@@ -231,15 +251,27 @@ def owner_of(attribute: ast.Attribute, place: Place) -> ast.ClassDef | None:
             not isinstance(outer, ast.ClassDef)
             or isinstance(inner, ast.Lambda)
             or parameters[0].arg != name
-            or any(_base_name(d) == "staticmethod" for d in inner.decorator_list)
-            or any(
-                isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load)
-                for n in ast.walk(inner)
-            )
+            or any(last_name(d) == "staticmethod" for d in inner.decorator_list)
+            or name in _stored(inner)
         ):
             return None
         return outer
     return None
+
+
+def _stored(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    """Return the names that are assigned anywhere in a function."""
+    if function not in _STORED:
+        _STORED[function] = frozenset(
+            node.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+        )
+    return _STORED[function]
+
+
+#: Walked once: a class of many methods is asked about at each use of its attributes.
+_STORED: WeakKeyDictionary[ast.AST, frozenset[str]] = WeakKeyDictionary()
 
 
 def _assigned(target: ast.Attribute, place: Place) -> ast.expr | None:
@@ -317,17 +349,36 @@ def field_order(names: Names, owner: ast.ClassDef) -> list[str] | None:
 
     None where it cannot be told: of a base in another file, and where a field is not taken.
     """
+    todo = [owner]
+    while todo:
+        bases = (_base_above(names, todo[-1], base) for base in todo[-1].bases)
+        above = [base for base in bases if base is not None and base not in names.orders]
+        if not above:
+            each = todo.pop()
+            names.orders[each] = _order_below(names, each)
+        todo += above
+    return names.orders[owner]
+
+
+def _base_above(names: Names, owner: ast.ClassDef, base: ast.expr) -> ast.ClassDef | None:
+    """Return the class of the file that a base of `owner` is, by its name."""
+    found = [c for c in names.classes_by_name.get(last_name(base), ()) if c is not owner]
+    return found[0] if len(found) == 1 and found[0].lineno <= owner.lineno else None
+
+
+def _order_below(names: Names, owner: ast.ClassDef) -> list[str] | None:
+    """Return the fields of a class, where those of its bases are known."""
     if any(isinstance(node, FUNCTIONS) and node.name == "__init__" for node in owner.body):
         return []
     own, listed = fields(owner), dict[str, None]()
     for base in reversed(owner.bases):
-        found = [c for c in names.classes if c.name == _base_name(base) and c is not owner]
-        if len(found) == 1 and not found[0].lineno > owner.lineno:
-            inherited = field_order(names, found[0])
+        above = _base_above(names, owner, base)
+        if above is not None:
+            inherited = names.orders[above]
             if inherited is None:
                 return None
             listed |= dict.fromkeys(inherited)
-        elif own and _base_name(base) not in _WITHOUT_FIELDS:
+        elif own and last_name(base) not in _WITHOUT_FIELDS:
             return None
     given = ast.unparse([*owner.decorator_list, *own.values()]) if own else ""  # type: ignore[arg-type]
     return None if _NOT_TAKEN.search(given) else [*(listed | dict.fromkeys(own))]
@@ -367,7 +418,7 @@ def _entered(
         owner = owner_of(call.func, place)
         classes = names.classes if owner is None else related_classes(names, owner)
         for function in methods(classes, call.func.attr):
-            marks = {_base_name(mark) for mark in function.decorator_list}
+            marks = {last_name(mark) for mark in function.decorator_list}
             yield function, "staticmethod" not in marks
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from migrate.flow import DeviceCall, InstanceCall, follow
 from migrate.match import Refusal, Site
@@ -26,9 +27,10 @@ def follow_instances(file: File) -> None:
         refused = dict(file.flow.refusals)
         file.called = {}
         for call in file.flow.edited_calls:
+            same: dict[tuple[object, ...], Pair] = {}
             for site in call.sites:
                 if id(site) in open_works and id(site) not in refused:
-                    proof = _prove_call(call, open_works[id(site)], file)
+                    proof = _prove_call(call, open_works[id(site)], file, same)
                     if isinstance(proof, Refusal):
                         refused.update({id(s): proof for s in call.sites})
         for device in file.flow.device_calls:
@@ -125,8 +127,19 @@ def container_moves(file: File) -> Iterator[Move]:
         )
 
 
-def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:
-    """Prove a constructor and one call of its instance together."""
+def _prove_call(
+    call: InstanceCall, work: Work, file: File, same: dict[tuple[object, ...], Pair]
+) -> Refusal | None:
+    """Prove a constructor and one call of its instance together.
+
+    What is proven of a constructor is added to `same`, for those that are written alike.
+    """
+    booleans = None if work.made is None else work.made.booleans
+    alike = (work.site.rule.id, work.before, work.after, booleans, work.own_arguments)
+    if alike in same:
+        known = file.called[id(call)]
+        file.called[id(call)] = replace(known, pairs=(*known.pairs, same[alike]))
+        return None
     if call_edits(call, file.names) is None:
         reason = f"the layout around `.forward` in line {call.call.lineno} cannot be taken apart"
         return Refusal("instance-attribute", reason)
@@ -139,6 +152,8 @@ def _prove_call(call: InstanceCall, work: Work, file: File) -> Refusal | None:
     before, after = pair.call_before or pair.before, pair.call_after or pair.after
     others = file.called[id(call)].pairs if id(call) in file.called else ()
     file.called[id(call)] = Called(before, after, proof, (*others, pair))
+    if not (call.at_once or work.own_arguments):
+        same[alike] = pair
     return None
 
 

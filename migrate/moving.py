@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migrate.connected import Flow, Node, loss_calls
@@ -54,6 +54,10 @@ def _made_here(flow: Flow) -> Iterator[int]:
                 yield id(place.node)
 
 
+#: The dtypes of a tensor are not asked for over more calls than these that follow in the text.
+_DEEP = 20
+
+
 @dataclass(slots=True)
 class _Mover:
     """The edits of one flow."""
@@ -63,10 +67,14 @@ class _Mover:
     rules: TensorRules
     flow: Flow
     quote: str
+    known: dict[int, frozenset[str] | None] = field(default_factory=dict)
+    asked: set[int] = field(default_factory=set)
 
     def moves(self, *, each: bool = False) -> Iterator[Move]:
         """Yield the moves of all nodes; none if one of them stays, unless `each` is on its own."""
         found: dict[int, tuple[Node, Rewriting]] = {}
+        for node in sorted(self.flow.nodes.values(), key=lambda n: self.names.start(_call(n))):
+            self._dtypes(node)
         for key, node in self.flow.nodes.items():
             made = self._rewriting(node)
             if isinstance(made, Rewriting):
@@ -178,6 +186,18 @@ class _Mover:
         return Claim(node.rule, node.receiver, call, known=known, dtypes=own)
 
     def _dtypes(self, node: Node) -> frozenset[str] | None:
+        """Return the dtypes that a call may give in torch, or None; asked in the text's order."""
+        if id(node) not in self.known:
+            if id(node) in self.asked or len(self.asked) > _DEEP:
+                return None  # it comes back to itself, or from further down
+            self.asked.add(id(node))
+            try:
+                self.known[id(node)] = self._dtypes_now(node)
+            finally:
+                self.asked.discard(id(node))
+        return self.known[id(node)]
+
+    def _dtypes_now(self, node: Node) -> frozenset[str] | None:
         if node.module is not None:
             inner = node.operands[0].node
             assert isinstance(inner, ast.expr)

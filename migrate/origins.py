@@ -115,7 +115,7 @@ class Origins:
         if key not in self._known:
             found: dict[tuple[int, int | None], tuple[Place, int | None]] = {}
             seen: dict[tuple[int, int | None], Place] = {}
-            self._trace(place, None, through, found, seen)
+            self._trace(place, through, found, seen)
             ends = sorted(found.values(), key=lambda end: self._names.start(_expression(end[0])))
             origins = tuple(Origin(_expression(p), p, len(ends) == 1, at) for p, at in ends)
             self._known[key] = origins, tuple(seen.values())
@@ -124,24 +124,26 @@ class Origins:
     def _trace(
         self,
         place: Place,
-        index: int | None,
         through: frozenset[str],
         found: dict[tuple[int, int | None], tuple[Place, int | None]],
         seen: dict[tuple[int, int | None], Place],
     ) -> None:
-        key = (id(place.node), index)
-        if key in seen:
-            return
-        seen[key] = place
-        onward = list(self._back(place, index, through))
-        ends_here = not onward
-        if isinstance(place.node, ast.Name):
-            # One assignment that tells nothing is an origin beside those that do.
-            ends_here = not onward or len(onward) < len(self.definitions(place))
-        if ends_here:
-            found[key] = (place, index)
-        for each, its_index in onward:
-            self._trace(each, its_index, through, found, seen)
+        """Fill `found` with where the value comes from, and `seen` with all that it passes."""
+        todo: list[tuple[Place, int | None]] = [(place, None)]
+        while todo:
+            place, index = todo.pop()
+            key = (id(place.node), index)
+            if key in seen:
+                continue
+            seen[key] = place
+            onward = list(self._back(place, index, through))
+            ends_here = not onward
+            if isinstance(place.node, ast.Name):
+                # One assignment that tells nothing is an origin beside those that do.
+                ends_here = not onward or len(onward) < len(self.definitions(place))
+            if ends_here:
+                found[key] = (place, index)
+            todo += reversed(onward)
 
     def _back(
         self, place: Place, index: int | None, through: frozenset[str]

@@ -110,7 +110,7 @@ def _leads(path: list[ast.AST], child: ast.AST, position: tuple[int, int]) -> bo
     """Append `child` to `path`, with what is below it where it has no position of its own."""
     line = getattr(child, "end_lineno", None)
     if line is not None:
-        if line < position[0] or not _covers(child, position):
+        if line < position[0] or not covers(child, position):
             return False
         path.append(child)
         return True
@@ -130,6 +130,9 @@ def _start(node: ast.AST) -> tuple[int, int]:
     return min(start, (decorators[0].lineno, decorators[0].col_offset)) if decorators else start
 
 
-def _covers(node: ast.AST, position: tuple[int, int]) -> bool:
+def covers(node: ast.AST, position: tuple[int, int]) -> bool:
+    """Tell whether a node has a place of its own, as `arguments` has not, and `position` in it."""
+    if not hasattr(node, "end_lineno"):
+        return False
     end = (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
     return position < end and _start(node) <= position

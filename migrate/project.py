@@ -315,6 +315,11 @@ class Project:
                     yield names, binding
             todo += [(base, name, names.path) for _, base in names.module.stars]
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether an answer is final, and no guess on the way to one."""
+        return not self._visited
+
     # -- how --------------------------------------------------------------------------------
 
     def _meanings(self, where: str, name: str, plain: str, near: str) -> Meanings | None:

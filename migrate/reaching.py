@@ -94,6 +94,9 @@ def _parameters(arguments: ast.arguments) -> Iterable[ast.arg]:
 #: Statements behind which the next one runs: without the name, they change nothing.
 _GO_ON = frozenset({ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Assert, ast.Pass})
 
+#: Expressions that are more than their parts, one after the other.
+_BRANCHING = (ast.JoinedStr, ast.NamedExpr, ast.IfExp, ast.BoolOp, ast.Lambda, *COMPREHENSIONS)
+
 
 class _Walk:
     def __init__(self, name: str, lines: Sequence[int] | None) -> None:
@@ -159,14 +162,33 @@ class _Walk:
 
     def expression(self, node: ast.AST, state: _State) -> _State:
         """Record what an expression reads, in the order of its evaluation."""
-        if isinstance(node, ast.Name):
-            if node.id == self.name and isinstance(node.ctx, ast.Load):
-                self._read(node, state)
-            return state
-        if isinstance(node, ast.Constant):
-            return state
-        if isinstance(node, ast.expr) and not self._stands_in(node):
-            return state
+        # Sums and chains of calls may be thousands deep, and hand the state on from part to part.
+        todo = [node]
+        while todo:
+            node = todo.pop()
+            if isinstance(node, ast.Name):
+                if node.id == self.name and isinstance(node.ctx, ast.Load):
+                    self._read(node, state)
+            elif isinstance(node, ast.expr) and not self._stands_in(node):
+                continue
+            elif isinstance(node, _BRANCHING) or self._is_change(node):
+                state = self._branching(node, state)
+            else:
+                todo += reversed(below(node))
+        return state
+
+    def _is_change(self, node: ast.AST) -> bool:
+        """Tell whether a call has torch's mark of what changes a tensor in place."""
+        return (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr.endswith("_")
+            and not node.func.attr.startswith("_")
+            and self._is_held(node.func.value)
+        )
+
+    def _branching(self, node: ast.AST, state: _State) -> _State:
+        """Record what an expression reads of which parts may not be evaluated, or bind."""
         if isinstance(node, ast.JoinedStr):
             # Before Python 3.12 positions within it are wrong.
             lines, self.lines = self.lines, None
@@ -190,17 +212,9 @@ class _Walk:
             # The body may run no time, or after itself.
             once = self._children([*parts, *shown], state)
             return state | self._children([*parts, *shown], state | once)
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr.endswith("_")
-            and not node.func.attr.startswith("_")
-            and self._is_held(node.func.value)
-        ):
-            # torch's mark of what changes a tensor in place.
-            state = self._children(below(node), state)
-            return state | self.bound(node, node, within=True)
-        return self._children(below(node), state)
+        assert isinstance(node, ast.Call)
+        state = self._children(below(node), state)
+        return state | self.bound(node, node, within=True)
 
     def _stands_in(self, node: ast.expr | ast.stmt) -> bool:
         """Tell whether the name can stand on one of the lines of a node."""
@@ -237,8 +251,11 @@ class _Walk:
             case ast.AugAssign():
                 state = self.target(node.target, None, self.expression(node.value, state))
             case ast.If():
-                state = self.expression(node.test, state)
-                state = self.block(node.body, state) | self.block(node.orelse, state)
+                ends = self.block(node.body, state := self.expression(node.test, state))
+                while len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+                    node = node.orelse[0]  # an `elif`, of which there may be hundreds
+                    ends |= self.block(node.body, state := self.expression(node.test, state))
+                state = ends | self.block(node.orelse, state)
             case ast.For() | ast.AsyncFor() | ast.While():
                 state = self._loop(node, state)
             case ast.Try() | ast.TryStar():

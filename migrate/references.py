@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from migrate.holders import (
     Holder,
@@ -76,7 +77,7 @@ def follow_value(names: Names, site: Site, *, is_init: bool) -> Trail:
         Whether what the module binds is there for others to import.
     """
     walker = _Walker(names, site, is_init=is_init)
-    walker.value(site.place.up() if site.form is Form.PARTIAL else site.place)
+    walker.walk(site.place.up() if site.form is Form.PARTIAL else site.place)
     trail = walker.trail
     if trail.refusal is None and not trail.calls and not trail.asked:
         trail.refusal = Refusal("reference", "no call of it is seen in this file")
@@ -89,6 +90,7 @@ class _Walker:
         self.trail = Trail(site)
         self.is_init = is_init
         self.visited: set[tuple[int, str, bool]] = set()
+        self.ahead: list[tuple[Place, str, str]] = []
         self.is_function = site.rule.kind == "function"
 
     def _refuse(self, node: ast.AST, reason: str) -> None:
@@ -96,6 +98,22 @@ class _Walker:
             line = getattr(node, "lineno", None)
             where = "" if line is None else f"line {line} "
             self.trail.refusal = Refusal("reference", f"{where}{reason}")
+
+    def walk(self, place: Place) -> None:
+        """Follow the value at `place` to its end, over however many names."""
+        self.value(place)
+        todo: list[tuple[Place, str, str]] = []
+        while self.ahead or todo:
+            todo += reversed(self.ahead)
+            self.ahead.clear()
+            use, name, kind = todo.pop()
+            if kind == "map" and isinstance(use.node, ast.JoinedStr):
+                if not _reads_keys_only(use.node, name):
+                    self._refuse(use.node, "uses what holds it inside an f-string")
+            elif kind:
+                self._members(use, is_map=kind == "map")
+            else:
+                self.value(use)
 
     # -- a class, a function, or what partial made of it ------------------------------------------
 
@@ -298,14 +316,7 @@ class _Walker:
             for each in related:
                 self._plain_bases(each)
             uses = uses_of_attribute(self.names, holder.name, related)
-        for use, _ in uses:
-            if kind == "map" and isinstance(use.node, ast.JoinedStr):
-                if not _reads_keys_only(use.node, holder.name):
-                    self._refuse(use.node, "uses what holds it inside an f-string")
-            elif kind:
-                self._members(use, is_map=kind == "map")
-            else:
-                self.value(use)
+        self.ahead += [(use, holder.name, kind) for use, _ in uses]
 
     def _plain_bases(self, owner: ast.ClassDef) -> None:
         place = self.names.place_at(self.names.start(owner))
@@ -441,6 +452,11 @@ def reads_names(names: Names, scope: Scope) -> bool:
     """Tell whether the code that sees the names of a scope reads names out of strings."""
     node = scope.node
     text = names.slice(node) if isinstance(node, (ast.stmt, ast.expr)) else names.text
+    return _reads_names(text)
+
+
+@lru_cache(4)
+def _reads_names(text: str) -> bool:
     return _READS_NAMES.search(text) is not None
 
 

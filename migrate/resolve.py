@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Protocol
 
-from migrate.places import Place, below, descend, occurrences
-from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside
+from migrate.places import Place, below, covers, descend, occurrences
+from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside, last_name
 from migrate.source import LineIndex
 
 #: Meanings that are not dotted paths. A path never holds an angle bracket.
@@ -25,9 +25,14 @@ STAR = "<star>"  # perhaps bound by a star import of a module that is not known
 
 Meanings = frozenset[str]
 
-#: Over more assignments than these a name is not followed: two names that are swapped again and
-#: again lead into each other in more ways than could be looked at.
-_FAR = 300
+#: A name and the `id` of the scope that holds it, or nothing and the `id` of a binding.
+_Met = tuple[str, int]
+_TOP: _Met = ("", 0)
+
+#: A name whose value takes the meaning of another, `b = a.nn`, is not followed over more of them
+#: within each other, which is far from Python's own limit even where each is in another file; nor
+#: over more of them in all, since names that lead into each other do so in ever more ways.
+_DEEP, _FAR = 25, 300
 
 #: Calls that give back the module which their first literal names.
 _MODULE_GETTERS = frozenset({"importlib.import_module", "pytest.importorskip", "__import__"})
@@ -41,6 +46,10 @@ class Elsewhere(Protocol):
 
     def star(self, module: str, name: str, near: str) -> Meanings | None:
         """Return what a star import binds `name` to; None where that is not known."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether an answer is final, and no guess on the way to one."""
 
     def is_module(self, path: str, near: str) -> bool:
         """Tell whether a dotted path is a module of the project."""
@@ -109,11 +118,20 @@ class Names:
         self.package = package
         self.project = project
         self.path = path
+        # What `migrate.holders` found: where names are read; of classes, who is related, which
+        # fields they take, and which bases they have in other files.
+        self.reads: dict[tuple[str, Scope], list[tuple[Place, bool]]] = {}
+        self.families: dict[ast.ClassDef, list[ast.ClassDef]] = {}
+        self.orders: dict[ast.ClassDef, list[str] | None] = {}
+        self.foreign: dict[ast.ClassDef, list[tuple[ast.expr, Place]]] = {}
         self._scopes: dict[int, Scope] = {}
         self._of_node: dict[int, tuple[ast.AST, Scope]] = {}
         self._resolving: set[int] = set()
+        self._within = 0
         self._steps = 0
-        self._places: dict[str, list[tuple[int, Place]]] = {}
+        self._last: list[ast.AST] = [tree]
+        self._meanings: dict[tuple[str, int], Meanings] = {}
+        self._places: dict[tuple[str, int, int], list[tuple[int, Place]]] = {}
         self._at: dict[int, Place] = {}
         self._nonlocal: set[str] = set()
         self._reader = ScopeReader(package, has_walrus=":=" in text)
@@ -128,7 +146,10 @@ class Names:
             start = offset - column
             prefix = self.text[start:offset]
             position = (line, column if prefix.isascii() else len(prefix.encode()))
-            path: list[ast.AST] = [self.tree]
+            # Who asks for one name after the other asks for places near each other, deep down.
+            path = self._last
+            while len(path) > 1 and not covers(path[-1], position):
+                path.pop()
             while descend(path, position):
                 pass
             known = self._at[offset] = Place(tuple(path))
@@ -141,15 +162,13 @@ class Names:
 
         Comments and strings count too; the node tells.
         """
+        # Who asks for a name asks again for each constructor that gets there.
         last = len(self.text) if end is None else end
-        if start or last < len(self.text):
-            yield from ((at, self.place_at(at)) for at in occurrences(self.text, word, start, last))
-            return
-        # Who asks for the whole file asks again for each constructor in it.
-        if word not in self._places:
+        key = (word, start, last)
+        if key not in self._places:
             found = occurrences(self.text, word, start, last)
-            self._places[word] = [(at, self.place_at(at)) for at in found]
-        yield from self._places[word]
+            self._places[key] = [(at, self.place_at(at)) for at in found]
+        yield from self._places[key]
 
     def start(self, node: ast.expr | ast.stmt | ast.alias | ast.keyword) -> int:
         """Return the character offset at which `node` begins."""
@@ -184,6 +203,23 @@ class Names:
         classes = [p for p in found.values() if isinstance(p.node, ast.ClassDef)]
         return [p.node for p in sorted(classes, key=_depth) if isinstance(p.node, ast.ClassDef)]
 
+    @cached_property
+    def classes_by_name(self) -> dict[str, list[ast.ClassDef]]:
+        """The same by their names."""
+        found: dict[str, list[ast.ClassDef]] = {}
+        for each in self.classes:
+            found.setdefault(each.name, []).append(each)
+        return found
+
+    @cached_property
+    def heirs_by_name(self) -> dict[str, list[ast.ClassDef]]:
+        """The same by the last name of each of their bases."""
+        found: dict[str, list[ast.ClassDef]] = {}
+        for each in self.classes:
+            for base in each.bases:
+                found.setdefault(last_name(base), []).append(each)
+        return found
+
     def scope_of(self, place: Place) -> Scope:
         """Return the scope in which `place.node` is evaluated."""
         known = self._of_node.get(id(place.node))
@@ -201,6 +237,10 @@ class Names:
             # With the node, which may be made for the question: its `id` must not come again.
             self._of_node[id(place.node)] = (place.node, scope)
         return scope
+
+    def opened(self, node: ast.AST) -> Scope | None:
+        """Return the scope that `node` opens, if it was read before."""
+        return self._scopes.get(id(node))
 
     def inner_scope(self, node: ast.AST, parent: Scope) -> Scope:
         """Return the scope that `node` opens within `parent`."""
@@ -238,20 +278,111 @@ class Names:
         """
         if isinstance(expression, ast.Name):
             return self.lookup(expression.id, scope)
+        return self._followed(expression, scope)
+
+    def lookup(self, name: str, scope: Scope) -> Meanings:
+        """Return everything that `name` can mean in `scope`."""
+        found = self.bindings_of(name, scope)
+        if found is None:
+            return self._from_stars(name, after=0) or frozenset({UNBOUND})
+        if self._resolving or not (self.project is None or self.project.is_settled):
+            return self._followed(name, scope)
+        key = (name, id(found[1]))
+        if key not in self._meanings:
+            within, self._within = self._within, 0
+            chain: list[_Met] = [key]
+            try:
+                self._meanings[key] = self._followed(name, scope, chain)
+            finally:
+                self._within = within
+            self._meanings.update(dict.fromkeys(chain, self._meanings[key]))
+        return self._meanings[key]
+
+    def _followed(
+        self, first: ast.expr | str, scope: Scope, chain: list[_Met] | None = None
+    ) -> Meanings:
+        """Return the meanings of an expression or a name, over however many assignments.
+
+        To `chain` are added the names that `first` leads to and that mean the very same.
+        """
+        if not self._resolving:
+            self._steps = 0
+        self._steps += 1
+        if self._within > _DEEP or self._steps > _FAR:
+            return frozenset({UNKNOWN})
+        meanings: set[str] = set()
+        # The names that were met, and whether the way is still among what they lead to.
+        met: dict[_Met, bool] = {}
+        todo: list[tuple[ast.expr | str | Binding | None, Scope, _Met]] = [(first, scope, _TOP)]
+        self._within += 1
+        try:
+            while todo:
+                if self._steps > _FAR:
+                    meanings.add(UNKNOWN)
+                    break
+                of, scope, left = todo.pop()
+                if of is None:
+                    met[left] = False
+                    self._resolving.discard(left[1])
+                elif isinstance(of, Binding):
+                    if of.kind != "value" or of.value is None or id(of) in self._resolving:
+                        meanings |= self._meaning_of(of)
+                        continue
+                    self._resolving.add(id(of))
+                    todo += [(None, scope, ("", id(of))), (of.value, scope, _TOP)]
+                elif isinstance(of, (ast.Name, str)):
+                    name = of if isinstance(of, str) else of.id
+                    found = self.bindings_of(name, scope)
+                    if found is None:
+                        meanings |= self._from_stars(name, after=0) or {UNBOUND}
+                        continue
+                    bindings, holder = found
+                    key = (name, id(holder))
+                    if key in met:
+                        meanings |= {UNKNOWN} if met[key] else set()
+                        continue
+                    met[key] = True
+                    todo.append((None, scope, key))
+                    todo += [(binding, holder, _TOP) for binding in reversed(bindings)]
+                    beside = self._beside(name, bindings, holder)
+                    meanings |= beside
+                    if chain is not None:
+                        chain.append(key)
+                        if (
+                            beside
+                            or len(bindings) > 1
+                            or not isinstance(bindings[0].value, ast.Name)
+                        ):
+                            chain = None
+                elif isinstance(of, ast.IfExp):
+                    todo += [(of.orelse, scope, _TOP), (of.body, scope, _TOP)]
+                elif isinstance(of, ast.BoolOp):
+                    todo += [(value, scope, _TOP) for value in reversed(of.values)]
+                elif isinstance(of, ast.NamedExpr):
+                    todo.append((of.value, scope, _TOP))
+                else:
+                    meanings |= self._resolve_alone(of, scope)
+        finally:
+            self._within -= 1
+            self._resolving.difference_update(left[1] for of, _, left in todo if of is None)
+        return frozenset(meanings)
+
+    def _resolve_alone(self, expression: ast.expr, scope: Scope) -> Meanings:
+        """Return the meanings of an expression that are not those of a part of it."""
         if isinstance(expression, ast.Attribute):
-            holders = self.resolve(expression.value, scope)
-            return frozenset().union(*(self._attribute(h, expression.attr) for h in holders))
-        if isinstance(expression, ast.Constant) and expression.value is None:
-            return frozenset({NONE})
-        if isinstance(expression, ast.IfExp):
-            return self.resolve(expression.body, scope) | self.resolve(expression.orelse, scope)
-        if isinstance(expression, ast.BoolOp):
-            return frozenset().union(*(self.resolve(v, scope) for v in expression.values))
-        if isinstance(expression, ast.NamedExpr):
-            return self.resolve(expression.value, scope)
+            names = []
+            holder: ast.expr = expression
+            while isinstance(holder, ast.Attribute):
+                names.append(holder.attr)
+                holder = holder.value
+            meanings = self.resolve(holder, scope)
+            for name in reversed(names):
+                meanings = frozenset().union(*[self._attribute(each, name) for each in meanings])
+            return meanings
         if isinstance(expression, ast.Call):
             return self._resolve_call(expression, scope)
-        return frozenset({UNKNOWN})
+        is_none = isinstance(expression, ast.Constant) and expression.value is None
+        return frozenset({NONE if is_none else UNKNOWN})
 
     def _attribute(self, holder: str, name: str) -> Meanings:
         if holder.startswith("<"):
@@ -266,10 +397,12 @@ class Names:
         if not call.args or not isinstance(call.args[0], ast.Constant):
             return frozenset({UNKNOWN})
         name = call.args[0].value
+        if not isinstance(name, str):
+            return frozenset({UNKNOWN})
         getter = self.resolve(call.func, scope)
         if isinstance(call.func, ast.Name) and getter == {UNBOUND}:
             getter = frozenset({call.func.id})
-        if isinstance(name, str) and getter <= _MODULE_GETTERS:
+        if getter <= _MODULE_GETTERS:
             # __import__("a.b") gives the package a, as `import a.b` does.
             return frozenset({name.partition(".")[0] if getter == {"__import__"} else name})
         return frozenset({UNKNOWN})
@@ -330,51 +463,26 @@ class Names:
             for _, binding in self.project.definitions(module, name, self.path)
         )
 
-    def lookup(self, name: str, scope: Scope) -> Meanings:
-        """Return everything that `name` can mean in `scope`."""
-        found = self.bindings_of(name, scope)
-        if found is None:
-            return self._from_stars(name, after=0) or frozenset({UNBOUND})
-        bindings, holder = found
+    def _beside(self, name: str, bindings: list[Binding], holder: Scope) -> set[str]:
+        """Return what a name may mean beside what binds it in the scope that holds it."""
         meanings: set[str] = set()
-        others: set[str] = set()
-        self._steps = self._steps if self._resolving else 0
-        for binding in bindings:
-            if isinstance(binding.value, ast.Name):
-                # `a = b` many times over is one way, and to follow it each time takes for ever.
-                if binding.value.id in others:
-                    continue
-                others.add(binding.value.id)
-            meanings |= self._meaning_of(binding, holder)
-            if self._steps > _FAR:
-                meanings.add(UNKNOWN)
-                break
         if name in self._nonlocal and holder.parent is not None:
             meanings.add(UNKNOWN)
         if holder.is_class and holder.parent is not None:
             # Before its assignment in the class body, the name is the outer one.
-            outer = self.lookup(name, holder.parent)
-            meanings |= outer - {UNBOUND}
+            meanings |= self.lookup(name, holder.parent) - {UNBOUND}
         if holder is self.module:
             meanings |= self._from_stars(name, after=max(b.line for b in bindings))
-        return frozenset(meanings)
+        return meanings
 
-    def _meaning_of(self, binding: Binding, scope: Scope) -> Meanings:
+    def _meaning_of(self, binding: Binding) -> Meanings:
+        """Return the meaning of what binds a name and is no assignment that can be followed."""
         if binding.kind == "import":
             base = binding.imported_from
             if self.project is None or base is None or binding.alias is None:
                 return frozenset({binding.path})
             return self.project.member(base, binding.alias.name, self.path)
-        if binding.kind == "own":
-            return frozenset({OWN})
-        if binding.value is None or id(binding) in self._resolving:
-            return frozenset({UNKNOWN})
-        self._steps += 1
-        self._resolving.add(id(binding))
-        try:
-            return self.resolve(binding.value, scope)
-        finally:
-            self._resolving.discard(id(binding))
+        return frozenset({OWN if binding.kind == "own" else UNKNOWN})
 
     def _from_stars(self, name: str, after: int) -> Meanings:
         """Return what star imports below line `after` may bind `name` to."""

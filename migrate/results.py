@@ -36,18 +36,23 @@ class Results:
             for loss in losses
             if loss.sites[0].rule.kind == "function" or loss.sites[0].call is not loss.place.node
         }
-        self._seen: set[int] = set()
 
     def of(self, place: Place) -> list[LossCall]:
         """Return the losses that the value at a place may come from, each once."""
-        self._seen.clear()
-        return list(dict.fromkeys(self._losses_of(place)))
+        found: dict[LossCall, None] = {}
+        seen: set[int] = set()
+        todo: list[Place | LossCall] = [place]
+        while todo:
+            each = todo.pop()
+            if isinstance(each, Place) and id(each.node) not in seen:
+                seen.add(id(each.node))
+                todo += reversed(list(self._from(each)))
+            elif not isinstance(each, Place):
+                found[each] = None
+        return list(found)
 
-    def _losses_of(self, place: Place) -> Iterator[LossCall]:
-        """Yield the losses that a value may come from, through sums of them and names."""
-        if id(place.node) in self._seen:
-            return
-        self._seen.add(id(place.node))
+    def _from(self, place: Place) -> Iterator[Place | LossCall]:
+        """Yield the losses that a value may be, and what it may come from: sums of them, names."""
         for origin in self.origins.of(place):
             node, at = origin.expression, origin.place
             if isinstance(node, ast.Name):
@@ -57,19 +62,19 @@ class Results:
             elif id(node) in self.by_call:
                 yield self.by_call[id(node)]
             elif isinstance(node, ast.BinOp):
-                yield from self._losses_of(Place((*at.path, node.left)))
-                yield from self._losses_of(Place((*at.path, node.right)))
+                yield Place((*at.path, node.left))
+                yield Place((*at.path, node.right))
             elif (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
                 and node.func.attr in _REDUCTIONS
             ):
-                yield from self._losses_of(Place((*at.path, node.func, node.func.value)))
+                yield Place((*at.path, node.func, node.func.value))
             elif isinstance(node, ast.Call):
                 yield from self._returned(node, at)
 
-    def _added(self, place: Place) -> Iterator[LossCall]:
-        """Yield the losses that are added to a name: `total += criterion(x, y)`."""
+    def _added(self, place: Place) -> Iterator[Place]:
+        """Yield what is added to a name: `total += criterion(x, y)`."""
         from migrate.origins import place_of
 
         for definition in self.origins.definitions(place):
@@ -77,18 +82,18 @@ class Results:
             found = place_of(self.names, target) if isinstance(target, ast.expr) else None
             statement = None if found is None else found.parent()
             if found is not None and isinstance(statement, ast.AugAssign):
-                yield from self._losses_of(Place((*found.path[:-1], statement.value)))
+                yield Place((*found.path[:-1], statement.value))
 
-    def _assigned(self, attribute: str) -> Iterator[LossCall]:
-        """Yield the losses that are assigned to an attribute of that name."""
+    def _assigned(self, attribute: str) -> Iterator[Place]:
+        """Yield what is assigned to an attribute of that name."""
         for _, place in self.names.places_of(attribute):
             node, statement = place.node, place.parent()
             stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
             if stored and isinstance(statement, (ast.Assign, ast.AugAssign)):
-                yield from self._losses_of(Place((*place.path[:-1], statement.value)))
+                yield Place((*place.path[:-1], statement.value))
 
-    def _returned(self, call: ast.Call, place: Place) -> Iterator[LossCall]:
-        """Yield the losses that a function of this file, or a method of the class, returns."""
+    def _returned(self, call: ast.Call, place: Place) -> Iterator[Place]:
+        """Yield what a function of this file, or a method of the class, returns."""
         functions: list[ast.AST] = []
         if isinstance(call.func, ast.Name):
             bound = self.names.bindings_of(call.func.id, self.names.scope_of(place))
@@ -101,8 +106,7 @@ class Results:
         for function in functions:
             if isinstance(function, FUNCTIONS):
                 path = self.names.place_at(self.names.start(function)).path
-                for returned in _returns(Place(path[: path.index(function) + 1])):
-                    yield from self._losses_of(returned)
+                yield from _returns(Place(path[: path.index(function) + 1]))
 
 
 def _is_named(node: ast.AST, name: str) -> bool:

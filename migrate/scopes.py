@@ -231,6 +231,13 @@ def _parameters(arguments: ast.arguments) -> list[ast.arg]:
     return [*every, *(a for a in (arguments.vararg, arguments.kwarg) if a is not None)]
 
 
+def last_name(base: ast.expr) -> str:
+    """Return the last name of a base class: `Module` of `nn.Module`, `Base` of `Base[int]`."""
+    while isinstance(base, ast.Subscript):
+        base = base.value
+    return str(getattr(base, "attr", getattr(base, "id", "")))
+
+
 def is_inside(scope: ast.AST, inner: ast.AST, path: tuple[ast.AST, ...]) -> bool:
     """Tell whether `inner`, the child of `scope` on `path`, is evaluated in that scope.
 

@@ -123,16 +123,22 @@ class _Follower:
                     self._use(place)
 
     def _reach(self, loss: LossCall) -> None:
-        if id(loss) not in self.flow.losses:
+        todo = [loss]
+        while todo:
+            loss = todo.pop()
+            if id(loss) in self.flow.losses:
+                continue
             self.flow.losses[id(loss)] = loss
             for place in loss.operands.values():
                 self.work.append(("value", place))
             # The weight of a constructor meets the operands of every call of its instance.
-            for other in self.losses:
-                if set(map(id, loss.sites)) & set(map(id, other.sites)) and (
-                    self._has_weight(loss) or self._has_weight(other)
-                ):
-                    self._reach(other)
+            has_weight, sites = self._has_weight(loss), set(map(id, loss.sites))
+            todo += [
+                other
+                for other in reversed(self.losses)
+                if (has_weight or self._has_weight(other))
+                and not sites.isdisjoint(map(id, other.sites))
+            ]
 
     def _has_weight(self, loss: LossCall) -> bool:
         """Tell whether torch makes the weight of a constructor."""
@@ -339,18 +345,22 @@ class _Follower:
 
     def _is_made_here(self, place: Place) -> bool:
         """Tell whether a tensor comes from a rule's call, or is a loss: not from a parameter."""
-        node = place.node
-        if id(node) in self.results:
-            return True
-        if isinstance(node, ast.Call):
-            return self._node(place) is not None
-        if isinstance(node, ast.Name):
-            from migrate.origins import place_of
+        from migrate.origins import place_of
 
-            values = [d.value for d in self.origins.definitions(place) if d.index is None]
-            places = [None if v is None else place_of(self.names, v) for v in values]
-            return bool(places) and all(p is not None and self._is_made_here(p) for p in places)
-        return False
+        todo: list[Place | None] = [place]
+        seen: set[int] = set()
+        while todo:
+            each = todo.pop()
+            node = None if each is None else each.node
+            if id(node) in self.results or id(node) in seen:
+                continue
+            seen.add(id(node))
+            if each is not None and isinstance(node, ast.Name):
+                values = [d.value for d in self.origins.definitions(each) if d.index is None]
+                todo += [None if v is None else place_of(self.names, v) for v in values or [None]]
+            elif each is None or not isinstance(node, ast.Call) or self._node(each) is None:
+                return False
+        return True
 
     def _tensors(self, rule: TensorRule, place: Place, call: ast.Call) -> Iterator[Place]:
         form = rule.source.form(len(call.args)) or ()
@@ -487,5 +497,8 @@ _NUMBERS = frozenset({"numpy", "item"})
 
 
 def _short(node: ast.expr, limit: int = 40) -> str:
-    text = ast.unparse(node)
+    try:
+        text = ast.unparse(node)
+    except RecursionError:
+        return f"an expression of {sum(1 for _ in ast.walk(node))} parts"
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -7,9 +7,9 @@ what is not understood is anything. Read-only.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from enum import Enum
+from typing import NamedTuple
 
 from migrate.abroad import bases_abroad, defined, definitions, heirs_abroad, name_of, set_abroad
 from migrate.attributes import DEVICE_METHODS, TORCH_CONTAINERS, is_torch_loss
@@ -48,7 +48,7 @@ from migrate.holders import (
 )
 from migrate.match import Site
 from migrate.places import Place
-from migrate.possible import ANYTHING, NOTHING, Possible
+from migrate.possible import ANYTHING, NOTHING, OPEN, Part, Possible, settled
 from migrate.resolve import UNBOUND, Names
 from migrate.scopes import COMPREHENSIONS, FUNCTIONS, Binding, Scope
 
@@ -61,12 +61,13 @@ class _Look(Enum):
     DOWN = "heirs"
 
 
-@dataclass(slots=True)
-class _Walk:
-    """What a question has come by so far, and the answers to those before."""
+class _Question(NamedTuple):
+    """What an expression, or a name, may be on a way."""
 
-    asked: set[Hashable] = field(default_factory=set)
-    answers: dict[Hashable, Possible] = field(default_factory=dict)
+    values: Values
+    of: ast.expr | Holder
+    way: Way
+    look: _Look = _Look.BOTH
 
 
 class Values:
@@ -85,11 +86,15 @@ class Values:
         self.names = names
         # By the `id` of names, those of other files, where sites count as losses of torch's.
         self._known = {} if known is None else known
+        home = next(iter(self._known.values()), None)
+        self._answers: dict[Hashable, Possible] = {} if home is None else home._answers
+        # What is too much to be answered may be any of the sites, beside all else.
+        every = Possible(frozenset(map(id, sites)), other=True)
+        self._lost: Possible = every if home is None else home._lost
         self._known[id(names)] = self
+        self._shifted: dict[tuple[Holder, bool], bool] = {}
         self.by_call = {id(site.call): site for site in sites}
-        self._callers = Callers(names, self.possible, lambda other: self.at(other).possible)
-        self._looks = _Look.BOTH
-        self._walk: _Walk = next(iter(self._known.values()))._walk if known else _Walk()
+        self._callers = Callers(names, self._ask, lambda other: self.at(other)._ask)
 
     def at(self, names: Names) -> Values:
         """Return the values of another file of the project."""
@@ -99,39 +104,28 @@ class Values:
 
     def possible(self, node: ast.expr, way: Way = ()) -> Possible:
         """Return what may be found on the way from the value of `node`."""
+        return self._answer(_Question(self, node, way))
+
+    def held(self, holder: Holder, way: Way) -> Possible:
+        """Return what may be found on the way from what a name or attribute holds."""
+        return self._answer(_Question(self, holder, way))
+
+    def _ask(self, of: ast.expr | Holder, way: Way = (), look: _Look = _Look.BOTH) -> Part:
+        return Part(asks=(_Question(self, of, way, look),))
+
+    def _answer(self, root: _Question) -> Possible:
+        return settled(root, _part, self._answers, self._lost)
+
+    def look(self, of: ast.expr | Holder, way: Way, look: _Look) -> Part:
+        """Return what one look tells, and what is to be asked next."""
         if len(way) > LONGEST:
             return ANYTHING
-        return self._once((id(node), way), lambda: self._possible(node, way))
+        return self._held(of, way, look) if isinstance(of, Holder) else self._possible(of, way)
 
-    def _once(self, key: Hashable, look: Callable[[], Possible]) -> Possible:
-        """Return an answer, and within a question nothing where it has been part of it before.
+    def _union(self, nodes: Sequence[tuple[ast.expr, Way]]) -> Part:
+        return Part(asks=tuple(_Question(self, node, way) for node, way in nodes))
 
-        All answers are unions, so that what is asked twice adds nothing: a question takes each
-        place once, whatever goes in circles, and only its own answer is complete.
-        """
-        walk = self._walk
-        if key in walk.answers:
-            return walk.answers[key]
-        if key in walk.asked:
-            return NOTHING
-        is_whole = not walk.asked
-        walk.asked.add(key)
-        try:
-            found = look()
-        finally:
-            if is_whole:
-                walk.asked.clear()
-        if is_whole:
-            walk.answers[key] = found
-        return found
-
-    def _union(self, nodes: Sequence[tuple[ast.expr, Way]]) -> Possible:
-        found = NOTHING
-        for node, way in nodes:
-            found |= self.possible(node, way)
-        return found
-
-    def _possible(self, node: ast.expr, way: Way) -> Possible:
+    def _possible(self, node: ast.expr, way: Way) -> Part:
         match node:
             case ast.Constant(value=None):
                 return NOTHING
@@ -140,7 +134,7 @@ class Values:
             case ast.BoolOp():
                 return self._union([(value, way) for value in node.values])
             case ast.NamedExpr():
-                return self.possible(node.value, way)
+                return self._ask(node.value, way)
             case ast.Call():
                 return self._of_call(node, way)
             case ast.Name() | ast.Attribute():
@@ -148,20 +142,20 @@ class Values:
             case ast.Subscript():
                 return self._of_subscript(node, way)
             case ast.Lambda() if way and way[0] is Step.CALL:
-                return self.possible(node.body, way[1:])
+                return self._ask(node.body, way[1:])
         if way and way[0] is not Step.CALL:
             return self._of_literal(node, way)
         return ANYTHING
 
-    def _of_subscript(self, node: ast.Subscript, way: Way) -> Possible:
+    def _of_subscript(self, node: ast.Subscript, way: Way) -> Part:
         if not isinstance(node.slice, ast.Slice):
-            return self.possible(node.value, (key_of(node.slice), *way))
+            return self._ask(node.value, (key_of(node.slice), *way))
         rest = element(way)
-        return ANYTHING if rest is None else self.possible(node.value, (Step.ANY, *rest))
+        return ANYTHING if rest is None else self._ask(node.value, (Step.ANY, *rest))
 
     # -- literals ------------------------------------------------------------------------------
 
-    def _of_literal(self, node: ast.expr, way: Way) -> Possible:
+    def _of_literal(self, node: ast.expr, way: Way) -> Part:
         first, rest = way[0], way[1:]
         if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
             inside: list[tuple[ast.expr, Way]] = []
@@ -182,51 +176,51 @@ class Values:
                 ]
             )
         if isinstance(node, ast.DictComp):
-            return self.possible(node.value, rest)
+            return self._ask(node.value, rest)
         if isinstance(node, COMPREHENSIONS):
             assert not isinstance(node, ast.DictComp)
-            return self.possible(node.elt, rest)
+            return self._ask(node.elt, rest)
         return ANYTHING
 
     # -- calls ---------------------------------------------------------------------------------
 
-    def _of_call(self, call: ast.Call, way: Way) -> Possible:
+    def _of_call(self, call: ast.Call, way: Way) -> Part:
         site = self.by_call.get(id(call))
         if site is not None:
-            return ANYTHING if way else Possible(frozenset({id(site)}))
+            return ANYTHING if way else Part(Possible(frozenset({id(site)})))
         place = place_of(self.names, call)
         if place is None:
             return ANYTHING
         scope = self.names.scope_of(place)
         meanings = self.names.resolve(call.func, scope)
         if not way and any(map(is_torch_loss, meanings)):
-            return Possible(losses=True, other=not all(map(is_torch_loss, meanings)))
+            return Part(Possible(losses=True, other=not all(map(is_torch_loss, meanings))))
         if way and meanings <= TORCH_CONTAINERS and call.args:
-            return self.possible(call.args[0], way)
+            return self._ask(call.args[0], way)
         function, first = call.func, call.args[0] if call.args else None
         if isinstance(function, ast.Attribute):
             if function.attr in DEVICE_METHODS and not way:
-                return self.possible(function.value)
+                return self._ask(function.value)
             if function.attr == "get" and call.args:
                 inside = (key_of(call.args[0]), *way)
                 defaults = [(value, way) for value in call.args[1:]]
                 return self._union([(function.value, inside), *defaults])
             inner = before_reading(function.attr, way) if way else None
             if inner is not None:
-                return self.possible(function.value, inner)
+                return self._ask(function.value, inner)
         if first is not None and called_name(call) in HAND_BACK:
-            found = self.possible(call.args[-1] if called_name(call) == "cast" else first, way)
+            found = self._ask(call.args[-1] if called_name(call) == "cast" else first, way)
             exactly = self.names.resolve(function, scope) <= _SAME
-            return found if exactly else found | Possible(open=True)
+            return found if exactly else found | OPEN
         if isinstance(function, ast.Name) and self.names.lookup(function.id, scope) == {UNBOUND}:
             inner_way = before_builtin(function.id, call, way)
             if inner_way is not None:
                 return self._union(inner_way)
-        return self.possible(function, (Step.CALL, *way))
+        return self._ask(function, (Step.CALL, *way))
 
     # -- names and attributes --------------------------------------------------------------------
 
-    def _of_reference(self, node: ast.Name | ast.Attribute, way: Way) -> Possible:
+    def _of_reference(self, node: ast.Name | ast.Attribute, way: Way) -> Part:
         place = place_of(self.names, node)
         if place is None:
             return ANYTHING
@@ -234,26 +228,20 @@ class Values:
         kept = list(holders(self.names, node, scope, place))
         if not kept:
             return self._elsewhere(defined(self.names, node, place), way)
-        found = NOTHING
-        for holder in kept[:1]:
-            found |= self.held(holder, way)
-        return found
+        return self._ask(kept[0], way)
 
-    def held(self, holder: Holder, way: Way) -> Possible:
-        """Return what may be found on the way from what a name or attribute holds."""
-        if len(way) > LONGEST:
-            return ANYTHING
-        return self._once((holder, way, self._looks), lambda: self._held(holder, way))
-
-    def _held(self, holder: Holder, way: Way) -> Possible:
+    def _held(self, holder: Holder, way: Way, look: _Look) -> Part:
         if element(way) is not None and self.is_shifted(holder, way[0]):
             way = (Step.ANY, *way[1:])
-        found = self._of_name(holder, way) if holder.scope else self._of_attribute(holder, way)
+        if holder.scope is not None:
+            found = self._of_name(holder, way)
+        else:
+            found = self._of_attribute(holder, way, look)
         for names, value in set_abroad(self.names, holder):
-            found |= ANYTHING if value is None else self.at(names).possible(value, way)
+            found |= ANYTHING if value is None else self.at(names)._ask(value, way)
         return found | self._added(holder, way)
 
-    def _of_name(self, holder: Holder, way: Way) -> Possible:
+    def _of_name(self, holder: Holder, way: Way) -> Part:
         assert holder.scope is not None
         scope, found = holder.scope, NOTHING
         if self.names.is_rebound_from_within(holder.name):
@@ -262,10 +250,10 @@ class Values:
             found |= self._bound(binding, holder, scope, way)
         return found
 
-    def _bound(self, binding: Binding, holder: Holder, scope: Scope, way: Way) -> Possible:
+    def _bound(self, binding: Binding, holder: Holder, scope: Scope, way: Way) -> Part:
         statement = binding.statement
         if binding.value is not None:
-            return self.possible(binding.value, way)
+            return self._ask(binding.value, way)
         if binding.imported_from is not None and binding.alias is not None:
             found = definitions(self.names, binding.imported_from, binding.alias.name)
             return self._elsewhere(found, way)
@@ -278,29 +266,28 @@ class Values:
             for target in targets:
                 inside = way_in_target(target, holder.name)
                 if inside is not None:
-                    return self.possible(value, (*looped, *inside, *way))
+                    return self._ask(value, (*looped, *inside, *way))
         if isinstance(scope.node, COMPREHENSIONS):
             for generator in scope.node.generators:
                 inside = way_in_target(generator.target, holder.name)
                 if inside is not None:
-                    return self.possible(generator.iter, (Step.ANY, *inside, *way))
+                    return self._ask(generator.iter, (Step.ANY, *inside, *way))
         if isinstance(scope.node, (*FUNCTIONS, ast.Lambda)) and statement is None:
             return self._callers.passed(scope.node, holder.name, way)
         return ANYTHING
 
-    def _elsewhere(self, found: Iterable[tuple[Names, Binding]], way: Way) -> Possible:
+    def _elsewhere(self, found: Iterable[tuple[Names, Binding]], way: Way) -> Part:
         """Return what names of other files may hold."""
         union, some = NOTHING, False
         for names, binding in found:
             some, name = True, name_of(names, binding)
             if name is None:
                 return ANYTHING
-            union |= self.at(names).held(Holder(name, scope=names.module), way)
+            union |= self.at(names)._ask(Holder(name, scope=names.module), way)
         return union if some else ANYTHING
 
-    def _of_attribute(self, holder: Holder, way: Way) -> Possible:
+    def _of_attribute(self, holder: Holder, way: Way, look: _Look) -> Part:
         assert holder.owner is not None
-        look, self._looks = self._looks, _Look.BOTH  # of this attribute, and of no other
         if way and way[0] is Step.CALL:
             found = self._of_method(holder.owner, holder.name, way[1:])
             if found is not None:
@@ -319,30 +306,22 @@ class Values:
         for names, base in bases_abroad(self.names, related) if look is not _Look.DOWN else ():
             if base is None:
                 return found | ANYTHING
-            found |= self.at(names).inherited(Holder(holder.name, owner=base), way, _Look.UP)
+            found |= self.at(names)._ask(Holder(holder.name, owner=base), way, _Look.UP)
         if look is not _Look.UP:
             for names, heir in heirs_abroad(self.names, holder.owner, holder.name):
                 kept = Holder(holder.name, owner=heir)
-                found |= self.at(names).inherited(kept, way, _Look.DOWN)
+                found |= self.at(names)._ask(kept, way, _Look.DOWN)
         return found if pure else found | ANYTHING
 
-    def inherited(self, holder: Holder, way: Way, look: _Look) -> Possible:
-        """Return what an attribute holds by a class that is related to the one asked about."""
-        before, self._looks = self._looks, look
-        try:
-            return self.held(holder, way)
-        finally:
-            self._looks = before
-
-    def _of_method(self, owner: ast.ClassDef, name: str, way: Way) -> Possible | None:
-        found: Possible | None = None
+    def _of_method(self, owner: ast.ClassDef, name: str, way: Way) -> Part | None:
+        found: Part | None = None
         for each in related_classes(self.names, owner):
             for node in each.body:
                 if isinstance(node, FUNCTIONS) and node.name == name:
                     found = (found or NOTHING) | self._callers.returned(node, way)
         return found
 
-    def _of_property(self, owner: ast.ClassDef, name: str, way: Way) -> Possible | None:
+    def _of_property(self, owner: ast.ClassDef, name: str, way: Way) -> Part | None:
         for node in owner.body:
             if isinstance(node, FUNCTIONS) and node.name == name and node.decorator_list:
                 marks = {ast.unparse(mark) for mark in node.decorator_list}
@@ -357,6 +336,12 @@ class Values:
         """Tell whether an index may lead elsewhere than into the value that was assigned."""
         if not isinstance(step, int):
             return False
+        key = (holder, step < 0)
+        if key not in self._shifted:
+            self._shifted[key] = self._is_shifted(holder, step)
+        return self._shifted[key]
+
+    def _is_shifted(self, holder: Holder, step: int) -> bool:
         shifts = SHIFTS | ADDS.keys() | ADDS_ALL if step < 0 else SHIFTS
         for use in plain_uses(self.names, holder):
             parent = use.parent()
@@ -368,7 +353,7 @@ class Values:
                 return not isinstance(parent.ctx, ast.Load)
         return False
 
-    def _added(self, holder: Holder, way: Way) -> Possible:
+    def _added(self, holder: Holder, way: Way) -> Part:
         """Return what is put into a container that a name or attribute holds, later on."""
         rest = element(way)
         if rest is None:
@@ -378,14 +363,14 @@ class Values:
             found |= self._put(use, way, rest)
         for value, key in self._stored(holder):
             if meet(key, way[0]):
-                found |= self.possible(value, rest)
+                found |= self._ask(value, rest)
         return found
 
-    def _put(self, use: Place, way: Way, rest: Way) -> Possible:
+    def _put(self, use: Place, way: Way, rest: Way) -> Part:
         parent, call = use.parent(), use.parent(2)
         if isinstance(parent, ast.Attribute) and isinstance(call, ast.Call) and call.func is parent:
             if parent.attr in ADDS and call.args:
-                return self.possible(call.args[-1], rest)
+                return self._ask(call.args[-1], rest)
             if parent.attr in ADDS_ALL:
                 # What extends a list stands behind what was in it.
                 into = way if parent.attr == "update" else (Step.ANY, *rest)
@@ -395,10 +380,10 @@ class Values:
             return NOTHING
         # Another name for the container, or a function that is given it, may add to it.
         if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.keyword)):
-            return Possible(open=True)
+            return OPEN
         passed = isinstance(parent, ast.Call) and parent.func is not use.node
         if passed and called_name(parent) not in SAME_ELEMENTS | _ONLY_READ:  # type: ignore[arg-type]
-            return Possible(open=True)
+            return OPEN
         return NOTHING
 
     def _stored(self, holder: Holder) -> Iterator[tuple[ast.expr, Key]]:
@@ -409,6 +394,11 @@ class Values:
                 continue
             if isinstance(assign, ast.Assign) and subscript in assign.targets:
                 yield assign.value, key_of(subscript.slice)
+
+
+def _part(question: Hashable) -> Part:
+    assert isinstance(question, _Question)
+    return question.values.look(*question[1:])
 
 
 #: Functions that give back what they are given, or a copy of it.

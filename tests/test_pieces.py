@@ -84,6 +84,10 @@ def test_every_place_at_which_a_statement_is_edited_is_right() -> None:
     assert isinstance(place.node, ast.alias)
 
 
+def _bound(names: Names) -> dict[str, list[str]]:
+    return {name: [b.kind for b in found] for name, found in names.module.bindings.items()}
+
+
 PARTS = [
     "a = 1\n",
     "b = 2; c = 3\n",
@@ -108,6 +112,8 @@ PARTS = [
     "  \ny = 1\n",
     "z = 'é'\n",
     "if a: b = 1; c = 2\n",
+    "def gg():\n    global a, hh\n    a = hh = 1\n",
+    "def ii():\n    jj = 1\n    def kk():\n        nonlocal jj\n        jj = 2\n",
 ]
 CHANGES = ["", "1", "a", "(", "\n", "import aa\n", "pass\n", " ", "'", "x\n", "#", "\\\n", ":"]
 
@@ -145,12 +151,17 @@ def test_whatever_is_edited(case: tuple[str, list[Edit]]) -> None:
     except SyntaxError:
         whole = None
     try:
-        found = parsed_again(_names(text), sorted(edits), after, "x.py").tree
+        names = parsed_again(_names(text), sorted(edits), after, "x.py")
     except SourceError:
         return  # more is refused here than Python refuses, and never less
     assert whole is not None
-    assert ast.dump(found) == ast.dump(whole)
-    assert _starts(found) == _starts(whole)
+    assert ast.dump(names.tree) == ast.dump(whole)
+    assert _starts(names.tree) == _starts(whole)
+    same = _names(after)
+    assert _bound(names) == _bound(same)
+    assert [n for n in _bound(names) if names.is_rebound_from_within(n)] == [
+        n for n in _bound(same) if same.is_rebound_from_within(n)
+    ]
 
 
 @pytest.mark.parametrize(
