@@ -12,6 +12,7 @@ from migrate.places import Place
 from migrate.symptoms import uses
 
 if TYPE_CHECKING:
+    from migrate.model import Rule
     from migrate.tensor_rules import TensorRule
     from migrate.work import File
 
@@ -28,11 +29,21 @@ class LossCall:
         Of the call.
     operands : dict of str to Place
         By `logits`, `labels` and `weight`.
+    already : Rule or None
+        Of a call of MindSpore's own, which has no site, the rule that leads there.
     """
 
     sites: tuple[Site, ...]
     place: Place
     operands: dict[str, Place]
+    already: Rule | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of the loss."""
+        if self.already is not None:
+            return self.already
+        return self.sites[0].rule
 
     @property
     def needs_int32(self) -> bool:

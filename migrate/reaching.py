@@ -235,7 +235,10 @@ class _Walk:
                     state = self.expression(node.value, state)
                     state = self.target(node.target, node.value, state)
             case ast.AugAssign():
-                state = self.target(node.target, None, self.expression(node.value, state))
+                state = self.expression(node.value, state)
+                if isinstance(node.target, ast.Name) and node.target.id == self.name:
+                    self._read(node.target, state)
+                state = self.target(node.target, None, state)
             case ast.If():
                 state = self.expression(node.test, state)
                 state = self.block(node.body, state) | self.block(node.orelse, state)

@@ -24,6 +24,7 @@ def told(body: str) -> list[str]:
 
 
 ITEM = "write `l.item()`"
+OTHER = "use what MindSpore has for it"
 DETACH = "write mindspore.ops.stop_gradient(…) around the loss"
 
 
@@ -51,6 +52,14 @@ DETACH = "write mindspore.ops.stop_gradient(…) around the loss"
             "return (\n    c(x, y)  # loss\n    .detach()\n)", [DETACH], id="between comments"
         ),
         pytest.param("return F.nll_loss(x, y).size()", ["write .shape"], id="size"),
+        pytest.param("k['l'] = c(x, y)\nreturn k['l'].detach()", [DETACH], id="in a dict"),
+        pytest.param("k.append(c(x, y))\nreturn k[0].detach()", [DETACH], id="in a list"),
+        pytest.param(
+            "def show(l):\n    print(f'{l:.3f}')\nshow(c(x, y))", [ITEM], id="f-string elsewhere"
+        ),
+        pytest.param("return torch.isnan(c(x, y))", [OTHER], id="a function of torch's"),
+        pytest.param("return torch.stack([c(x, y), x])", [OTHER], id="several in a list"),
+        pytest.param("k.append(c(x, y))\nreturn torch.stack(k)", [OTHER], id="a list"),
     ],
 )
 def test_what_a_loss_lacks_is_handed_over(body: str, remedies: list[str]) -> None:
@@ -70,6 +79,13 @@ def test_what_a_loss_lacks_is_handed_over(body: str, remedies: list[str]) -> Non
         pytest.param("l = c(x, y)\nreturn l.detach().cpu()", id="it is edited"),
         pytest.param("l = c(x, y)\nreturn l.size", id="a number in MindSpore"),
         pytest.param('c(x, y)\nprint(f"{x.detach():.3f}")', id="a parameter"),
+        pytest.param("k['l'] = c(x, y)\nreturn k['k'].detach()", id="another key"),
+        pytest.param(
+            "return torch.isnan(c(x, y).item())", id="a function of torch's, and a number"
+        ),
+        pytest.param("c(x, y)\nreturn torch.isnan(x)", id="a function of torch's, and a parameter"),
+        pytest.param("return F.nll_loss(c(x, y), y)", id="a loss of a loss"),
+        pytest.param("torch.save(c(x, y), k)", id="what takes anything"),
         pytest.param('l = nn.L1Loss()(x, y)\nc(x, y)\nprint(f"{l:.3f}")', id="another loss"),
     ],
 )
@@ -87,3 +103,7 @@ def test_the_frameworks_differ_in_these() -> None:
     with pytest.raises(TypeError, match="format"):
         f"{ours:.3f}"
     assert f"{ours.item():.3f}" == "1.500"
+    for function in (torch().isnan, torch().mean, lambda loss: torch().stack([loss])):
+        with pytest.raises(TypeError):
+            function(ours)
+    assert not torch().is_tensor(ours)
