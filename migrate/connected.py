@@ -94,6 +94,8 @@ class Flow:
         or `weight` of a loss, `reads`, `shows`, or `goes` to another expression.
     sources : dict of int to list of ast.expr
         By the `id` of a name, the expressions that its value may come from; empty where unknown.
+    handed : dict of int to ast.expr
+        By `id`, each subscript and each operation that hands tensors on as it stands.
     reason : str
         Why it stays, with the line; empty where it may move.
     """
@@ -102,6 +104,7 @@ class Flow:
     nodes: dict[int, Node] = field(default_factory=dict)
     uses: dict[int, list[tuple[str, ast.expr]]] = field(default_factory=dict)
     sources: dict[int, list[ast.expr]] = field(default_factory=dict)
+    handed: dict[int, ast.expr] = field(default_factory=dict)
     reason: str = ""
 
     def ends(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from migrate.attributes import DEVICE_METHODS, not_a_device
 from migrate.connected import Flow, LossCall, Node
+from migrate.handed import handed_on
 from migrate.holders import uses_of_name
 from migrate.places import Place
 from migrate.removal import is_exported
@@ -155,6 +156,9 @@ class _Follower:
         if isinstance(node, ast.Name):
             self._name(place, node)
             return
+        if self._is_handed_on(place):
+            self._handed_on(place)
+            return
         if not isinstance(node, ast.Call) or id(node) in self.results:
             self._boundary(place)
             return
@@ -170,6 +174,22 @@ class _Follower:
         for operand in made.operands:
             self.flow.uses.setdefault(id(operand.node), []).append(("goes", node))
             self.work.append(("value", operand))
+
+    def _is_handed_on(self, place: Place) -> bool:
+        """Tell whether tensors that are made here are handed on as it is written."""
+        parts = handed_on(place)
+        return bool(parts) and all(map(self._is_made_here, parts))
+
+    def _handed_on(self, place: Place) -> None:
+        node = place.node
+        assert isinstance(node, ast.expr)
+        parts = handed_on(place)
+        self.flow.handed[id(node)] = node
+        self.flow.sources[id(node)] = [part.node for part in parts]  # type: ignore[misc]
+        self.work.append(("use", place))
+        for part in parts:
+            self.flow.uses.setdefault(id(part.node), []).append(("goes", node))
+            self.work.append(("value", part))
 
     def _name(self, place: Place, node: ast.Name) -> None:
         definitions = self.origins.definitions(place)
@@ -292,7 +312,8 @@ class _Follower:
             if receiver is None or receiver.id != method.receiver:
                 return None
             return Node(method, receiver, place, ())
-        if method.target is None and not self._is_made_here(inner):
+        bare = method.target is None or method.reading in _AS_WRITTEN
+        if bare and not self._is_made_here(inner):
             return None
         return Node(method, None, place, (inner,))
 
@@ -350,7 +371,7 @@ class _Follower:
             values = [d.value for d in self.origins.definitions(place) if d.index is None]
             places = [None if v is None else place_of(self.names, v) for v in values]
             return bool(places) and all(p is not None and self._is_made_here(p) for p in places)
-        return False
+        return self._is_handed_on(place)
 
     def _tensors(self, rule: TensorRule, place: Place, call: ast.Call) -> Iterator[Place]:
         form = rule.source.form(len(call.args)) or ()
@@ -381,6 +402,9 @@ class _Follower:
             self._attribute(place, parent)
         elif isinstance(parent, (ast.Call, ast.keyword)):
             self._argument(place)
+        elif self._is_handed_on(place.up()) and getattr(parent, "slice", None) is not node:
+            uses.append(("goes", parent))  # type: ignore[arg-type]
+            self.work.append(("value", place.up()))
         else:
             self._stay(place, f"what becomes of `{_short(node)}` is not followed")
 
@@ -481,6 +505,9 @@ def _is_shown(string: ast.JoinedStr, name: str) -> bool:
             return False
     return True
 
+
+#: Methods that stay as they are written, so that they say nothing of where their tensor is from.
+_AS_WRITTEN = frozenset({"reshaped"})
 
 #: Methods that give numbers of Python's or an array: no tensor any more.
 _NUMBERS = frozenset({"numpy", "item"})
