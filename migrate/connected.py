@@ -140,3 +140,23 @@ def loss_calls(file: File) -> list[LossCall]:
             loss = around.setdefault(id(use.call), LossCall(use.sites, place, {}))
             loss.operands[use.role] = use.place
     return sorted(around.values(), key=lambda loss: file.names.start(loss.place.node))  # type: ignore[arg-type]
+
+
+def class_calls(file: File) -> list[LossCall]:
+    """Return what is MindSpore's where a class that inherits from a loss moves.
+
+    The calls of its instances, what its base computes, and the parameters of its `forward`.
+    """
+    own = {id(work.site) for work in file.works if work.refusal is None and work.added}
+    refused = {id(work.site) for work in file.works if work.refusal is not None}
+    called = [
+        LossCall(call.sites, call.place, {})
+        for call in file.flow.calls
+        if call.sites and all(id(site) in own for site in call.sites)
+    ]
+    given = [
+        LossCall(sites, place, {})
+        for sites, place in file.given
+        if not any(id(site) in refused for site in sites)
+    ]
+    return [*called, *given]

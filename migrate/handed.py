@@ -14,6 +14,9 @@ from migrate.places import Place
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
+#: What stands deeper is not followed: nobody writes so many brackets.
+_DEEP = 100
+
 
 def handed_on(place: Place) -> tuple[Place, ...]:
     """Return the operands of an expression that may be tensors; none where it has to stay.
@@ -24,6 +27,8 @@ def handed_on(place: Place) -> tuple[Place, ...]:
         Of a subscript, or of arithmetic.
     """
     node = place.node
+    if len(place.path) > _DEEP:
+        return ()
     if isinstance(node, ast.Subscript):
         plain = isinstance(node.ctx, ast.Load) and _is_index(node.slice)
         return (place.down(node.value),) if plain else ()

@@ -25,17 +25,24 @@ if TYPE_CHECKING:
     from migrate.connected import LossCall
     from migrate.results import Results
 
+_DIFFERENTIATE = "differentiate a function with mindspore.value_and_grad"
+
 #: By what torch's tensors have and MindSpore's do not, what to do (MindSpore 2.8 to 2.10; `size`
-#: is a number there).
+#: is a number there, and `clone` has no kernel on CPU).
 _REMEDIES = MappingProxyType(
     {
+        "clone": "write .copy()",
         "cpu": "leave it out",
         "cuda": "leave it out: the context chooses the device",
-        "detach": "write mindspore.ops.stop_gradient(…) around the loss",
-        "grad_fn": "differentiate a function with mindspore.value_and_grad",
+        "detach": "write mindspore.ops.stop_gradient(…) around it",
+        "detach_": "write mindspore.ops.stop_gradient(…) around it",
+        "grad": _DIFFERENTIATE,
+        "grad_fn": _DIFFERENTIATE,
         "is_cuda": "ask mindspore.get_context for the device",
-        "requires_grad": "differentiate a function with mindspore.value_and_grad",
-        "retain_grad": "differentiate a function with mindspore.value_and_grad",
+        "is_leaf": _DIFFERENTIATE,
+        "log_softmax": "write mindspore.ops.log_softmax(…) around it",
+        "requires_grad": _DIFFERENTIATE,
+        "retain_grad": _DIFFERENTIATE,
         "size": "write .shape",
     }
 )

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from migrate.tensor_rules import TensorRule, TensorRules
 
 
+#: A flow through more subscripts and operations than these stays.
+_MANY = 100
+
+
 def move_tensors(file: File, origins: Origins, rules: TensorRules) -> frozenset[int]:
     """Add to `file.moves` what goes with the losses: whole flows, each call of them proven.
 
@@ -87,6 +91,8 @@ class _Mover:
         """Say which index or operation MindSpore may read otherwise, or None."""
         strict = any(loss.needs_int32 for loss in self.flow.losses.values())
         taken = {"float32", "float64"} if strict else {"float32"}
+        if len(self.flow.handed) > _MANY:
+            return "it is computed in too many steps"
         for expression in self.flow.handed.values():
             where = f"line {expression.lineno}: `{ast.unparse(expression)}`"
             made = self._values_of(expression, ())

@@ -57,7 +57,7 @@ def spread(names: Names, starts: Iterable[Place], words: Iterable[str] = ()) -> 
     ----------
     names : Names
     starts : iterable of Place
-        Of expressions.
+        Of expressions, and of parameters.
     words : iterable of str
         Of classes and functions of a framework, of which every call counts as a start.
     """
@@ -66,7 +66,10 @@ def spread(names: Names, starts: Iterable[Place], words: Iterable[str] = ()) -> 
     for word in words:
         work += [(_What.VALUE, word), (_What.CLASS, word)]
     for start in starts:
-        work += _onward(names, start, _What.VALUE)
+        if isinstance(start.node, ast.arg):
+            work.append((_What.VALUE, start.node.arg))
+        else:
+            work += _onward(names, start, _What.VALUE)
     while work:
         word_ = work.pop()
         if word_ in known:

@@ -360,18 +360,28 @@ class _Follower:
 
     def _is_made_here(self, place: Place) -> bool:
         """Tell whether a tensor comes from a rule's call, or is a loss: not from a parameter."""
-        node = place.node
-        if id(node) in self.results:
-            return True
-        if isinstance(node, ast.Call):
-            return self._node(place) is not None
-        if isinstance(node, ast.Name):
-            from migrate.origins import place_of
+        from migrate.origins import place_of
 
-            values = [d.value for d in self.origins.definitions(place) if d.index is None]
-            places = [None if v is None else place_of(self.names, v) for v in values]
-            return bool(places) and all(p is not None and self._is_made_here(p) for p in places)
-        return self._is_handed_on(place)
+        work, seen = [place], set[int]()
+        while work:
+            each = work.pop()
+            node = each.node
+            if id(node) in seen or id(node) in self.results:
+                continue
+            seen.add(id(node))
+            if isinstance(node, ast.Call):
+                if self._node(each) is None:
+                    return False
+                continue
+            if isinstance(node, ast.Name):
+                values = [d.value for d in self.origins.definitions(each) if d.index is None]
+                parts = [None if v is None else place_of(self.names, v) for v in values]
+            else:
+                parts = list(handed_on(each))
+            if not parts or None in parts:
+                return False
+            work += [part for part in parts if part is not None]
+        return True
 
     def _tensors(self, rule: TensorRule, place: Place, call: ast.Call) -> Iterator[Place]:
         form = rule.source.form(len(call.args)) or ()

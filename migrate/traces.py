@@ -238,6 +238,11 @@ class Trace(Generic[_Leaf]):
             step = () if definition.index is None else (definition.index,)
             yield from self._at(definition.value, (*step, *way))
         elif isinstance(target, ast.arg):
+            path = self.names.place_at(
+                self.names.lines.offset(target.lineno, target.col_offset)
+            ).path
+            if target in path:
+                yield Place(path[: path.index(target) + 1]), way
             for given in given_to(self.names, target):
                 yield from self._at(given, way)
         elif isinstance(target, ast.Name):

@@ -172,6 +172,11 @@ STAYS = {
     "arithmetic of two dtypes": (
         "x = torch.zeros(2, 3) * torch.tensor(0.5, dtype=torch.float64)\ny = torch.tensor([1, 0])"
     ),
+    "a loop computes it again and again": (
+        "x = torch.zeros(2, 3)\nfor _ in n:\n    x = x * 2\ny = torch.tensor([1, 0])"
+    ),
+    "many steps": "x = torch.zeros(2, 3)\n" + "x = x * 2\n" * 400 + "y = torch.tensor([1, 0])",
+    "many operations": "x = torch.zeros(2, 3)" + " + 1" * 400 + "\ny = torch.tensor([1, 0])",
     "a power": "x = torch.zeros(2, 3) ** 2\ny = torch.tensor([1, 0])",
     "a size that is a list": ("n = [2]\nx = torch.zeros(2, 3)\ny = torch.randint(2, n)"),
     "a range that is counted in float32": ("x = torch.arange(1, 1.3, 0.1)\ny = torch.tensor(0)"),

@@ -25,7 +25,7 @@ def told(body: str) -> list[str]:
 
 ITEM = "write `l.item()`"
 OTHER = "use what MindSpore has for it"
-DETACH = "write mindspore.ops.stop_gradient(…) around the loss"
+DETACH = "write mindspore.ops.stop_gradient(…) around it"
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,61 @@ def test_nothing_else_is(body: str) -> None:
     assert told(body) == []
 
 
+CLASS = """\
+import torch
+import torch.nn as nn
+
+
+class L(nn.CrossEntropyLoss):
+    def forward(self, input, target, more=None):
+        BODY
+        return super().forward(input, target)
+
+
+def f(x, y):
+    return L()(x, y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        pytest.param("input = input.detach()", ["tensor-lacks"], id="the logits"),
+        pytest.param("target = target.cuda()", ["tensor-lacks"], id="the labels"),
+        pytest.param("n = target.view(-1).size(0)", ["tensor-lacks"], id="through a view"),
+        pytest.param("torch.exp(input)", ["tensor-lacks"], id="a function of torch's"),
+        pytest.param("super().forward(input, target).backward()", ["backward"], id="the loss"),
+        pytest.param("more.detach()", [], id="another parameter"),
+        pytest.param("input.long()", [], id="what both have"),
+        pytest.param("more = target.shape[0]\n        more.cpu()", [], id="a number"),
+    ],
+)
+def test_what_the_operands_of_a_moved_class_lack_is_handed_over(
+    body: str, codes: list[str]
+) -> None:
+    result = migrate_source(CLASS.replace("BODY", body))
+    assert "def construct(self, logits, labels, more=None):" in (result.after or "")
+    assert [f.code for f in result.with_status(Status.MANUAL)] == codes
+
+
+def test_what_an_instance_of_a_moved_class_gives_lacks_the_same() -> None:
+    text = CLASS.replace("BODY", "pass").replace("L()(x, y)", "L()(x, y).backward()")
+    assert [f.code for f in migrate_source(text).with_status(Status.MANUAL)] == ["backward"]
+    plain = text.replace("nn.CrossEntropyLoss", "nn.L1Loss") + "\n\nnn.NLLLoss()\n"
+    assert migrate_source(plain).with_status(Status.MANUAL) == ()
+
+
+def test_an_operand_of_a_class_that_stays_is_torchs() -> None:
+    text = CLASS.replace("BODY", "self.training = input.detach()") + "\n\nnn.NLLLoss()\n"
+    result = migrate_source(text)
+    assert [f.code for f in result.with_status(Status.MANUAL)] == ["subclass"]
+
+
 def test_the_frameworks_differ_in_these() -> None:
     theirs, ours = torch().tensor(1.5), mindspore().tensor(1.5)
     for name in _REMEDIES:
         assert hasattr(theirs, name)
-        assert name == "size" or not hasattr(ours, name)
+        assert name in ("clone", "size") or not hasattr(ours, name)
     assert not callable(ours.size)
     assert f"{theirs:.3f}" == "1.500"
     with pytest.raises(TypeError, match="format"):
