@@ -126,22 +126,27 @@ class _Asked:
         """Yield the functions of torch's that are given a loss, or several in a list."""
         names = self.file.names
         edited = _edited(self.file)
-        sites = {id(work.site.call) for work in self.file.works}
-        for name in sorted(_torch_names(names)):
-            for offset, place in list(names.places_of(name)):
-                call = _called(place)
-                if call is None or any(s.start <= offset < s.end for s in edited):
-                    continue
-                if id(call.node) in sites:
-                    continue  # a loss of a loss
-                for value in _values(call):
-                    found = self.results.of(value)
-                    held = [] if found else self.results.within(value)
-                    path = _path(names, call) if found or held else None
-                    if path is not None and path not in _TAKES_ANYTHING:
-                        message = _foreign(path, value.node, "holds what is" if held else "is")
-                        yield self._move(found or held, call, message)
-                        break
+        seen = {id(work.site.call) for work in self.file.works}  # a loss of a loss
+        calls: list[Place] = []
+        for place in self.results.near():
+            for call in _calls_around(place):
+                if id(call.node) not in seen:
+                    seen.add(id(call.node))
+                    calls.append(call)
+        for call in sorted(calls, key=lambda call: names.start(call.node)):  # type: ignore[arg-type]
+            path = _path(names, call)
+            start = names.start(call.node)  # type: ignore[arg-type]
+            if path is None or path in _TAKES_ANYTHING:
+                continue
+            if any(s.start <= start < s.end for s in edited):
+                continue
+            for value in _values(call):
+                found = self.results.of(value)
+                held = [] if found else self.results.within(value)
+                if found or held:
+                    message = _foreign(path, value.node, "holds what is" if held else "is")
+                    yield self._move(found or held, call, message)
+                    break
 
     def _move(self, found: list[LossCall], place: Place, message: str) -> Move:
         return Move(
@@ -160,25 +165,14 @@ def _edited(file: File) -> list[Span]:
     return [draft.span for move in file.moves for draft in move.drafts]
 
 
-def _torch_names(names: Names) -> set[str]:
-    """Return the names of the module that an import binds to torch, or to something in it."""
-    return {
-        name
-        for name, bindings in names.module.bindings.items()
-        for binding in bindings
-        if binding.kind == "import" and binding.path.partition(".")[0] == "torch"
-    }
-
-
-def _called(place: Place) -> Place | None:
-    """Return the call of what a dotted name ends in that begins at a place."""
-    if not isinstance(place.node, ast.Name):
-        return None
-    up = place
-    while isinstance(up.parent(), ast.Attribute):
-        up = up.up()
-    call = up.parent()
-    return up.up() if isinstance(call, ast.Call) and call.func is up.node else None
+def _calls_around(place: Place) -> Iterator[Place]:
+    """Yield the calls of which a place is within an argument, in its own statement."""
+    for step in range(1, len(place.path)):
+        up = place.up(step)
+        if isinstance(up.node, ast.stmt):
+            return
+        if isinstance(up.node, ast.Call) and place.up(step - 1).node is not up.node.func:
+            yield up
 
 
 def _path(names: Names, call: Place) -> str | None:

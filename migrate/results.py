@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from migrate.connected import LossCall
@@ -29,6 +29,7 @@ class Results:
     """
 
     def __init__(self, file: File, origins: Origins, losses: list[LossCall]) -> None:
+        self.names = file.names
         self.by_call = {
             id(loss.place.node): loss
             for loss in losses
@@ -36,8 +37,8 @@ class Results:
         }
         starts = [loss.place for loss in losses if id(loss.place.node) in self.by_call]
         self._words = self._spread(file.names, starts)
-        self._trace = Trace(file.names, origins, self._loss_at)
-        self._wide = Trace(file.names, origins, self._loss_at, computed=True)
+        self._trace = Trace(file.names, origins, self._loss_at, self._words)
+        self._wide = Trace(file.names, origins, self._loss_at, self._words, computed=True)
 
     def of(self, place: Place) -> list[LossCall]:
         """Return the losses that the value at a place may come from, each once."""
@@ -50,6 +51,15 @@ class Results:
     def computed_of(self, place: Place) -> list[LossCall]:
         """Return the losses that the value at a place may be computed of, by whatever function."""
         return self._wide.of(place) if self._is_near(place) else []
+
+    def near(self) -> Iterator[Place]:
+        """Yield where a name stands that may hold what a loss gives, and where one is computed."""
+        for loss in list(self.by_call.values()):
+            yield loss.place
+        for word in sorted(self._words):
+            for _, place in self.names.places_of(word):
+                if isinstance(place.node, (ast.Name, ast.Attribute)):
+                    yield place
 
     def _spread(self, names: Names, starts: list[Place]) -> frozenset[str]:
         return spread(names, starts)
@@ -76,8 +86,7 @@ class Settled(Results):
     def __init__(self, file: File, origins: Origins, targets: Mapping[str, Rule]) -> None:
         self._targets = targets
         super().__init__(file, origins, [])
-        self._names = file.names
-        self._makers = Trace(file.names, origins, self._made_at)
+        self._makers = Trace(file.names, origins, self._made_at, self._words)
 
     def _loss_at(self, place: Place) -> LossCall | None:
         call = place.node
@@ -102,7 +111,7 @@ class Settled(Results):
         """Return the rule whose target is surely called at a place."""
         call = place.node
         assert isinstance(call, ast.Call)
-        meanings = self._names.resolve(call.func, self._names.scope_of(place))
+        meanings = self.names.resolve(call.func, self.names.scope_of(place))
         rules = [self._targets.get(meaning) for meaning in meanings]
         first = rules[0]
         return first if None not in rules and first is not None and first.kind == kind else None

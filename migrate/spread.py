@@ -173,7 +173,8 @@ def _taken(names: Names, call: ast.Call) -> Iterator[str]:
     name = called_name(call)
     if isinstance(call.func, ast.Attribute) and name in ADDS.keys() | ADDS_ALL:
         yield from _written(call.func.value)
-    for _, place in names.places_of(name) if name else ():
+    # Most of what is called is no function of the file.
+    for _, place in names.places_of(name) if f"def {name}(" in names.text else ():
         function = place.node
         if isinstance(function, FUNCTIONS) and function.name == name:
             given = function.args

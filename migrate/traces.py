@@ -64,6 +64,8 @@ class Trace(Generic[_Leaf]):
     origins : Origins
     leaf : callable
         What an expression is, at whose place the way ends; None where it goes on.
+    words : frozenset of str
+        The names that may hold what the leaves give, by `migrate.spread`: no other is followed.
     computed : bool
         Whether what an unknown function gives counts as made of its arguments.
     """
@@ -73,15 +75,14 @@ class Trace(Generic[_Leaf]):
         names: Names,
         origins: Origins,
         leaf: Callable[[Place], _Leaf | None],
+        words: frozenset[str],
         *,
         computed: bool = False,
     ) -> None:
-        self.computed = computed
-        self.names = names
-        self.origins = origins
-        self.leaf = leaf
+        self.words, self.computed = words, computed
+        self.names, self.origins, self.leaf = names, origins, leaf
         self._back: dict[tuple[int, _Way], list[_Spot]] = {}
-        # By name or attribute, scope and way, what is put there anywhere in the file.
+        # By name, scope and way, what is put there anywhere in the file.
         self._known: dict[tuple[str, int, _Way], list[_Spot]] = {}
         # From where no way leads to a leaf: most that is asked about is no loss.
         self._dead: set[tuple[int, _Way]] = set()
@@ -100,6 +101,8 @@ class Trace(Generic[_Leaf]):
             if key in seen or key in self._dead or len(way) > LONGEST:
                 continue
             seen.add(key)
+            if isinstance(at.node, ast.Name) and at.node.id not in self.words:
+                continue
             # An element of a tensor is a tensor.
             leaf = None if any(isinstance(step, _Field) for step in way) else self.leaf(at)
             if leaf is not None:
