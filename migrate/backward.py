@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from migrate.connected import LossCall, loss_calls
 from migrate.instances import call_edits
 from migrate.model import Edit, Span, Status
 from migrate.places import Place
-from migrate.results import Results
 from migrate.splice import apply
 from migrate.work import File, Move
 from migrate.written import small_edits
 
 if TYPE_CHECKING:
+    from migrate.connected import LossCall
     from migrate.origins import Origins
+    from migrate.results import Results
     from migrate.tensor_rules import TensorRules
 
 #: What a differentiated function may be given: tensors that were created to be differentiated by.
@@ -27,52 +27,88 @@ _WANTED = "requires_grad"
 _LIMIT = 300
 
 
-def hand_over_backward(file: File, origins: Origins, rules: TensorRules) -> None:
-    """Add to `file.moves` a finding for every `.backward()` of a migrated loss."""
-    losses = loss_calls(file)
-    if not losses or ".backward" not in file.names.text:
+def hand_over_backward(
+    file: File, origins: Origins, rules: TensorRules, results: Results, status: Status
+) -> Iterator[Move]:
+    """Yield a finding for everything that differentiates what a loss of MindSpore's gives."""
+    text = file.names.text
+    if "backward" not in text and ".grad" not in text:
         return
-    writer = _Remedies(file, origins, rules, losses)
-    for _, place in list(file.names.places_of("backward")):
-        node, call = place.node, place.parent()
-        if not (isinstance(node, ast.Attribute) and node.attr == "backward"):
-            continue
-        if not (isinstance(call, ast.Call) and call.func is node):
-            continue
-        receiver = Place((*place.path, node.value))
-        found = writer.results.of(receiver)
+    writer = _Remedies(file, origins, rules, results)
+    for word in ("backward", "manual_backward", "grad"):
+        for _, place in list(file.names.places_of(word)):
+            call = place.parent()
+            if isinstance(call, ast.Call) and call.func is place.node:
+                found, message = _told(file, results, writer, place, call)
+                if found:
+                    yield Move(
+                        sites=tuple(site for loss in found for site in loss.sites),
+                        drafts=(),
+                        place=place.up(),
+                        scope=file.names.scope_of(place),
+                        rule=found[0].rule.id,
+                        code="backward",
+                        message=message,
+                        status=status,
+                    )
+
+
+def _told(
+    file: File, results: Results, writer: _Remedies, place: Place, call: ast.Call
+) -> tuple[list[LossCall], str]:
+    """Return the losses that a call differentiates, with what is said of it."""
+    node = place.node
+    assert isinstance(node, (ast.Name, ast.Attribute))
+    name = node.attr if isinstance(node, ast.Attribute) else node.id
+    meanings = file.names.resolve(node, file.names.scope_of(place))
+    if name == "grad" and not meanings <= {"torch.autograd.grad", "torch.func.grad"}:
+        return [], ""
+    if isinstance(node, ast.Attribute) and name == "backward" and not call.args:
+        receiver = place.down(node.value)
+        found = results.of(receiver)
         if found:
-            file.moves.append(
-                Move(
-                    sites=tuple(site for loss in found for site in loss.sites),
-                    drafts=(),
-                    place=place.up(),
-                    scope=file.names.scope_of(place),
-                    rule=found[0].sites[0].rule.id,
-                    code="backward",
-                    message=writer.message(receiver),
-                    status=Status.MANUAL,
-                )
-            )
+            return found, writer.message(receiver)
+        # `scaler.scale(loss).backward()`
+        return results.computed_of(receiver), writer.message(
+            receiver, made="is computed of what is MindSpore's"
+        )
+    if isinstance(node, ast.Attribute):
+        receiver = place.down(node.value)
+        found = results.of(receiver)  # `loss.backward(gradient)`
+        if found:
+            return found, writer.message(receiver)
+    for given in (place.up().down(value) for value in call.args[:1]):
+        # `accelerator.backward(loss)`, `torch.autograd.backward([loss])`
+        found = results.of(given)
+        if found:
+            return found, writer.message(given, why="torch cannot differentiate it")
+        found = results.within(given)
+        if found:
+            why = "torch cannot differentiate it"
+            return found, writer.message(given, made="holds what is MindSpore's", why=why)
+    return [], ""
 
 
 class _Remedies:
-    def __init__(
-        self, file: File, origins: Origins, rules: TensorRules, losses: list[LossCall]
-    ) -> None:
+    def __init__(self, file: File, origins: Origins, rules: TensorRules, results: Results) -> None:
         self.file = file
         self.names = file.names
         self.origins = origins
         self.rules = rules
-        self.results = Results(file, origins, losses)
-        self.by_call = self.results.by_call
+        self.by_call = results.by_call
 
-    def message(self, receiver: Place) -> str:
+    def message(
+        self,
+        receiver: Place,
+        *,
+        made: str = "is MindSpore's",
+        why: str = "its tensors have no backward()",
+    ) -> str:
         """Return why the call stays, and the line to write in its place."""
         node = receiver.node
         assert isinstance(node, ast.expr)
-        what = f"`{ast.unparse(node)}` is MindSpore's, and its tensors have no backward()"
-        line = self._line(receiver)
+        what = f"`{ast.unparse(node)}` {made}, and {why}"
+        line = self._line(receiver) if made == "is MindSpore's" else None
         if line is None or len(line) > _LIMIT:
             return (
                 f"{what}; compute it in a function, and differentiate that: `loss, grads = "

@@ -359,7 +359,8 @@ _ALL = (
         "backward",
         "A migrated loss is differentiated by .backward()",
         "MindSpore's tensors have no such method: it differentiates functions, and gives the "
-        "gradients back instead of keeping them in the tensors.",
+        "gradients back instead of keeping them in the tensors. A note tells of a loss that was "
+        "MindSpore's before.",
         "compute the loss in a function, and differentiate it with mindspore.value_and_grad",
         "loss = criterion(model(x), y)\nloss.backward()  ->  loss, grads = "
         "mindspore.value_and_grad(lambda: criterion(model(x), y), None, "
@@ -369,8 +370,9 @@ _ALL = (
         "tensor-lacks",
         "A migrated loss is asked for what MindSpore's tensors do not have",
         "What a migrated loss gives is MindSpore's: `.detach()`, `.cpu()`, `.size()` and a format "
-        "fail there. Where such a use can be edited, it moves; in an f-string, behind a walrus or "
-        "between comments it stays.",
+        "fail there, and torch's functions take nothing of MindSpore's. Where such a use can be "
+        "edited, it moves; in an f-string, behind a walrus, between comments or out of a container "
+        "it stays. A note tells of a loss that was MindSpore's before.",
         "write what the finding says",
         'print(f"{loss:.3f}")  ->  print(f"{loss.item():.3f}")',
     ),

@@ -12,6 +12,7 @@ from migrate.places import Place
 from migrate.symptoms import uses
 
 if TYPE_CHECKING:
+    from migrate.model import Rule
     from migrate.tensor_rules import TensorRule
     from migrate.work import File
 
@@ -28,11 +29,21 @@ class LossCall:
         Of the call.
     operands : dict of str to Place
         By `logits`, `labels` and `weight`.
+    already : Rule or None
+        Of a call of MindSpore's own, which has no site, the rule that leads there.
     """
 
     sites: tuple[Site, ...]
     place: Place
     operands: dict[str, Place]
+    already: Rule | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of the loss."""
+        if self.already is not None:
+            return self.already
+        return self.sites[0].rule
 
     @property
     def needs_int32(self) -> bool:
@@ -83,6 +94,8 @@ class Flow:
         or `weight` of a loss, `reads`, `shows`, or `goes` to another expression.
     sources : dict of int to list of ast.expr
         By the `id` of a name, the expressions that its value may come from; empty where unknown.
+    handed : dict of int to ast.expr
+        By `id`, each subscript and each operation that hands tensors on as it stands.
     reason : str
         Why it stays, with the line; empty where it may move.
     """
@@ -91,6 +104,7 @@ class Flow:
     nodes: dict[int, Node] = field(default_factory=dict)
     uses: dict[int, list[tuple[str, ast.expr]]] = field(default_factory=dict)
     sources: dict[int, list[ast.expr]] = field(default_factory=dict)
+    handed: dict[int, ast.expr] = field(default_factory=dict)
     reason: str = ""
 
     def ends(
@@ -126,3 +140,23 @@ def loss_calls(file: File) -> list[LossCall]:
             loss = around.setdefault(id(use.call), LossCall(use.sites, place, {}))
             loss.operands[use.role] = use.place
     return sorted(around.values(), key=lambda loss: file.names.start(loss.place.node))  # type: ignore[arg-type]
+
+
+def class_calls(file: File) -> list[LossCall]:
+    """Return what is MindSpore's where a class that inherits from a loss moves.
+
+    The calls of its instances, what its base computes, and the parameters of its `forward`.
+    """
+    own = {id(work.site) for work in file.works if work.refusal is None and work.added}
+    refused = {id(work.site) for work in file.works if work.refusal is not None}
+    called = [
+        LossCall(call.sites, call.place, {})
+        for call in file.flow.calls
+        if call.sites and all(id(site) in own for site in call.sites)
+    ]
+    given = [
+        LossCall(sites, place, {})
+        for sites, place in file.given
+        if not any(id(site) in refused for site in sites)
+    ]
+    return [*called, *given]

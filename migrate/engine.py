@@ -19,7 +19,7 @@ from migrate.findings import import_findings, site_findings
 from migrate.instances import container_moves, follow_instances, take_claims
 from migrate.left import torch_left
 from migrate.match import Form, Refusal, Site, find_sites
-from migrate.model import Claim, FileResult, Finding, Labels
+from migrate.model import Claim, FileResult, Finding, Labels, Status
 from migrate.origins import Origins
 from migrate.proving import pair_of, proof_of
 from migrate.resolve import Names
@@ -137,6 +137,7 @@ def _rewritten(
     file.moves += container_moves(file)
     origins = Origins(names)
     settled = _move_tensors(file, origins)
+    _tell_of_settled(file, origins, rules)
     _tell_differences(file, origins, settled, cast=labels == "cast")
     settle_annotations(file)
     for work in works:
@@ -189,18 +190,46 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
     if any(work.refusal is None for work in file.works):
         # Late: most files hold nothing that could move.
         from migrate.backward import hand_over_backward
+        from migrate.connected import class_calls, loss_calls
         from migrate.lacking import hand_over_lacking
         from migrate.moving import move_tensors
+        from migrate.results import Results
         from migrate.seeding import move_seeds
         from migrate.tensor_rules import default_tensor_rules
 
         rules = default_tensor_rules()
         settled = move_tensors(file, origins, rules)
         move_seeds(file, rules)
-        hand_over_backward(file, origins, rules)
-        hand_over_lacking(file, origins)
+        losses = [*loss_calls(file), *class_calls(file)]
+        if losses:
+            results = Results(file, origins, losses)
+            file.moves += hand_over_backward(file, origins, rules, results, Status.MANUAL)
+            file.moves += hand_over_lacking(file, results, Status.MANUAL)
         return settled
     return frozenset()
+
+
+def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
+    """Note what is still asked of losses that were MindSpore's before, as after a first run."""
+    names = file.names
+    if "mindspore" not in names.text:
+        return
+    from migrate.backward import hand_over_backward
+    from migrate.lacking import hand_over_lacking
+    from migrate.results import Settled
+    from migrate.tensor_rules import default_tensor_rules
+
+    results = Settled(file, origins, {rule.target: rule for rule in rules.rules})
+    told = {(id(move.place.node), move.code) for move in file.moves}
+    tensor_rules = default_tensor_rules()
+    file.moves += [
+        move
+        for move in (
+            *hand_over_backward(file, origins, tensor_rules, results, Status.NOTE),
+            *hand_over_lacking(file, results, Status.NOTE),
+        )
+        if (id(move.place.node), move.code) not in told
+    ]
 
 
 def _quote(text: str) -> str:

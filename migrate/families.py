@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from migrate.functions import own_nodes
 from migrate.match import Refusal, Site
 from migrate.model import Edit, Evidence, Span
+from migrate.origins import place_of
+from migrate.places import Place
 from migrate.references import reads_names
 from migrate.removal import is_exported
 from migrate.resolve import Names
 from migrate.rewrite import Plan
+from migrate.scopes import FUNCTIONS
 from migrate.splice import apply
 from migrate.subclasses import Subclass, read_subclass
 from migrate.work import Draft, File, Group, Move, Work
@@ -101,6 +105,7 @@ def plan_families(file: File, families: Sequence[Family]) -> None:
         left = _torch_in(file.names, read.node, family)
         if left:
             works[id(read.base)].said = f"{read.node.name} still uses {', '.join(left)}"
+        file.given += ((family.group.sites, place) for place in _tensors(file.names, read))
         if not read.has_init:
             continue
         first = works[id(read.inits[0])]
@@ -110,6 +115,28 @@ def plan_families(file: File, families: Sequence[Family]) -> None:
             work.before = work.after = file.names.slice(maker.node)
             work.own_arguments = True
             work.pair, work.evidence, work.refusal = first.pair, first.evidence, first.refusal
+
+
+def _tensors(names: Names, read: Subclass) -> Iterator[Place]:
+    """Yield what MindSpore's tensors are in a class that moves: operands, and the base's loss."""
+    if read.forward is None:
+        return
+    function = read.forward.node
+    assert isinstance(function, FUNCTIONS)
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    for argument in arguments[1:3]:
+        yield read.forward.down(function.args, argument)
+    for node in own_nodes(function):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "forward"
+            and isinstance(node.func.value, ast.Call)
+            and ast.unparse(node.func.value.func) == "super"
+        ):
+            place = place_of(names, node)
+            if place is not None:
+                yield place
 
 
 def moves_of(file: File, families: Sequence[Family]) -> list[Move]:

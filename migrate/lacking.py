@@ -2,7 +2,8 @@
 
 `.detach()`, `.cpu()` and the like move where they can be edited (`migrate/moving.py`); within an
 f-string, behind a walrus, or between comments they stay, and would fail when the program runs. So
-would a format such as `f"{loss:.3f}"`, which torch has for a tensor of one number.
+would a format such as `f"{loss:.3f}"`, which torch has for a tensor of one number, and a function
+of torch's that is given the loss.
 """
 
 from __future__ import annotations
@@ -11,117 +12,190 @@ import ast
 import re
 import string
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from migrate.connected import LossCall, loss_calls
-from migrate.model import Status
-from migrate.origins import place_of
+from migrate.model import Span, Status
 from migrate.places import Place
-from migrate.resolve import UNBOUND
-from migrate.results import Results
-from migrate.scopes import FUNCTIONS
+from migrate.resolve import UNBOUND, Names
 from migrate.work import File, Move
 
 if TYPE_CHECKING:
-    from migrate.origins import Origins
+    from migrate.connected import LossCall
+    from migrate.results import Results
+
+_DIFFERENTIATE = "differentiate a function with mindspore.value_and_grad"
 
 #: By what torch's tensors have and MindSpore's do not, what to do (MindSpore 2.8 to 2.10; `size`
-#: is a number there).
+#: is a number there, and `clone` has no kernel on CPU).
 _REMEDIES = MappingProxyType(
     {
+        "clone": "write .copy()",
         "cpu": "leave it out",
         "cuda": "leave it out: the context chooses the device",
-        "detach": "write mindspore.ops.stop_gradient(…) around the loss",
-        "grad_fn": "differentiate a function with mindspore.value_and_grad",
+        "detach": "write mindspore.ops.stop_gradient(…) around it",
+        "detach_": "write mindspore.ops.stop_gradient(…) around it",
+        "grad": _DIFFERENTIATE,
+        "grad_fn": _DIFFERENTIATE,
         "is_cuda": "ask mindspore.get_context for the device",
-        "requires_grad": "differentiate a function with mindspore.value_and_grad",
-        "retain_grad": "differentiate a function with mindspore.value_and_grad",
+        "is_leaf": _DIFFERENTIATE,
+        "log_softmax": "write mindspore.ops.log_softmax(…) around it",
+        "requires_grad": _DIFFERENTIATE,
+        "retain_grad": _DIFFERENTIATE,
         "size": "write .shape",
     }
 )
 
 
-def hand_over_lacking(file: File, origins: Origins) -> None:
-    """Add to `file.moves` a finding for every such use of a migrated loss that stays."""
-    losses = loss_calls(file)
-    if losses:
-        results = Results(file, origins, losses)
-        file.moves += [
-            *_attributes(file, results),
-            *_strings(file, results, losses),
-            *_formats(file, results),
-        ]
+#: Where an f-string begins.
+_FSTRING = re.compile(r"\b(?:[fF][rR]?|[rR][fF])(?=[\"'])")
+
+#: Of torch's, what looks at nothing of a tensor, or is told of elsewhere.
+_TAKES_ANYTHING = frozenset({"torch.autograd.backward", "torch.autograd.grad", "torch.save"})
 
 
-def _attributes(file: File, results: Results) -> Iterator[Move]:
-    names = file.names
-    edited = [draft.span for move in file.moves for draft in move.drafts]
-    for word in _REMEDIES:
-        for offset, place in list(names.places_of(word)):
-            if not _is_lacking(place, word) or any(s.start <= offset < s.end for s in edited):
+def hand_over_lacking(file: File, results: Results, status: Status) -> Iterator[Move]:
+    """Yield a finding for every such use of a loss of MindSpore's that stays."""
+    asked = _Asked(file, results, status)
+    yield from asked.attributes()
+    yield from asked.strings()
+    yield from asked.formats()
+    yield from asked.functions()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the text of a file asks of losses."""
+
+    file: File
+    results: Results
+    status: Status
+
+    def attributes(self) -> Iterator[Move]:
+        """Yield `loss.detach()` and its kind."""
+        edited = _edited(self.file)
+        for word in _REMEDIES:
+            for offset, place in list(self.file.names.places_of(word)):
+                if not _is_lacking(place, word) or any(s.start <= offset < s.end for s in edited):
+                    continue
+                found = self.results.of(_receiver(place))
+                if found:
+                    yield self._move(found, place, _said(place, word))
+
+    def strings(self) -> Iterator[Move]:
+        """Yield what f-strings ask of a loss: no edit reaches into them."""
+        names = self.file.names
+        seen: set[int] = set()
+        for start in _FSTRING.finditer(names.text):
+            whole = names.place_at(start.start())
+            if not isinstance(whole.node, ast.JoinedStr) or id(whole.node) in seen:
                 continue
-            found = results.of(_receiver(place))
-            if found:
-                yield _move(file, found, place, _said(place, word))
+            seen.add(id(whole.node))
+            for place in _within(whole):
+                node = place.node
+                if isinstance(node, ast.FormattedValue):
+                    if node.format_spec is not None and node.conversion == -1:
+                        found = self.results.of(place.down(node.value))
+                        if found:
+                            yield self._move(found, whole, _formatted(node.value))
+                elif isinstance(node, ast.Attribute) and _is_lacking(place, node.attr):
+                    found = self.results.of(_receiver(place))
+                    if found:
+                        yield self._move(found, whole, _said(place, node.attr))
 
-
-def _strings(file: File, results: Results, losses: list[LossCall]) -> Iterator[Move]:
-    """Yield what f-strings ask of a loss: no edit reaches into them."""
-    names = file.names
-    inside: dict[int, ast.JoinedStr] = {}
-    # A value is followed within its scope.
-    for scope in {id(node): node for node in (_scope(loss.place) for loss in losses)}.values():
-        span = (names.start(scope), names.end(scope)) if isinstance(scope, FUNCTIONS) else ()
-        for match in _FSTRING.finditer(names.text, *span):
-            string_ = names.place_at(match.start()).node
-            if isinstance(string_, ast.JoinedStr):
-                nested = (node for node in ast.walk(string_) if isinstance(node, ast.JoinedStr))
-                inside |= {id(node): node for node in nested}
-    for string_ in inside.values():
-        whole = place_of(names, string_)
-        for part in string_.values if whole is not None else ():
-            if not isinstance(part, ast.FormattedValue):
+    def formats(self) -> Iterator[Move]:
+        """Yield `format(loss, ".3f")` and `"{:.3f}".format(loss)`."""
+        names = self.file.names
+        for _, place in list(names.places_of("format")):
+            call = place.parent()
+            if not (isinstance(call, ast.Call) and call.func is place.node):
                 continue
-            assert whole is not None
-            shown = Place((*whole.path, part, part.value))
-            if part.format_spec is not None and part.conversion == -1:
-                losses_shown = results.of(shown)
-                if losses_shown:
-                    yield _move(file, losses_shown, whole, _formatted(part.value))
-            for place in _within(shown):
-                word = place.node.attr if isinstance(place.node, ast.Attribute) else ""
-                asked = results.of(_receiver(place)) if _is_lacking(place, word) else []
-                if asked:
-                    yield _move(file, asked, whole, _said(place, word))
+            shown: list[ast.expr] = []
+            if isinstance(place.node, ast.Name):
+                own = names.lookup("format", names.scope_of(place)) == {UNBOUND}
+                shown = call.args[:1] if own and len(call.args) == 2 else []
+            elif isinstance(place.node, ast.Attribute):
+                shown = _with_a_format(place.node.value, call)
+            for value in shown:
+                found = self.results.of(place.up().down(value))
+                if found:
+                    yield self._move(found, place.up(), _formatted(value))
+
+    def functions(self) -> Iterator[Move]:
+        """Yield the functions of torch's that are given a loss, or several in a list."""
+        names = self.file.names
+        edited = _edited(self.file)
+        seen = {id(work.site.call) for work in self.file.works}  # a loss of a loss
+        calls: list[Place] = []
+        for place in self.results.near():
+            for call in _calls_around(place):
+                if id(call.node) not in seen:
+                    seen.add(id(call.node))
+                    calls.append(call)
+        for call in sorted(calls, key=lambda call: names.start(call.node)):  # type: ignore[arg-type]
+            path = _path(names, call)
+            start = names.start(call.node)  # type: ignore[arg-type]
+            if path is None or path in _TAKES_ANYTHING:
+                continue
+            if any(s.start <= start < s.end for s in edited):
+                continue
+            for value in _values(call):
+                found = self.results.of(value)
+                held = [] if found else self.results.within(value)
+                if found or held:
+                    message = _foreign(path, value.node, "holds what is" if held else "is")
+                    yield self._move(found or held, call, message)
+                    break
+
+    def _move(self, found: list[LossCall], place: Place, message: str) -> Move:
+        return Move(
+            sites=tuple(site for loss in found for site in loss.sites),
+            drafts=(),
+            place=place,
+            scope=self.file.names.scope_of(place),
+            rule=found[0].rule.id,
+            code="tensor-lacks",
+            message=message,
+            status=self.status,
+        )
 
 
-#: Where an f-string may begin.
-_FSTRING = re.compile(r"(?:[fF][rR]?|[rR][fF])['\"]")
+def _edited(file: File) -> list[Span]:
+    return [draft.span for move in file.moves for draft in move.drafts]
 
 
-def _scope(place: Place) -> ast.AST:
-    """Return the innermost function around a place, or the module."""
-    return next((n for n in reversed(place.path) if isinstance(n, FUNCTIONS)), place.path[0])
+def _calls_around(place: Place) -> Iterator[Place]:
+    """Yield the calls of which a place is within an argument, in its own statement."""
+    for step in range(1, len(place.path)):
+        up = place.up(step)
+        if isinstance(up.node, ast.stmt):
+            return
+        if isinstance(up.node, ast.Call) and place.up(step - 1).node is not up.node.func:
+            yield up
 
 
-def _formats(file: File, results: Results) -> Iterator[Move]:
-    """Yield `format(loss, ".3f")` and `"{:.3f}".format(loss)`."""
-    names = file.names
-    for _, place in list(names.places_of("format")):
-        call = place.parent()
-        if not (isinstance(call, ast.Call) and call.func is place.node):
-            continue
-        shown: list[ast.expr] = []
-        if isinstance(place.node, ast.Name):
-            own = names.lookup("format", names.scope_of(place)) == {UNBOUND}
-            shown = call.args[:1] if own and len(call.args) == 2 else []
-        elif isinstance(place.node, ast.Attribute):
-            shown = _with_a_format(place.node.value, call)
-        for value in shown:
-            found = results.of(Place((*place.up().path, value)))
-            if found:
-                yield _move(file, found, place.up(), _formatted(value))
+def _path(names: Names, call: Place) -> str | None:
+    """Return what of torch's is called at a place for certain, but no rule's API."""
+    assert isinstance(call.node, ast.Call)
+    meanings = names.resolve(call.node.func, names.scope_of(call))
+    path = min(meanings)
+    return path if len(meanings) == 1 and path.partition(".")[0] == "torch" else None
+
+
+def _values(call: Place) -> Iterator[Place]:
+    assert isinstance(call.node, ast.Call)
+    for value in call.node.args:
+        yield call.down(value)
+    for keyword in call.node.keywords:
+        yield call.down(keyword, keyword.value)
+
+
+def _foreign(path: str, value: ast.AST, holds: str) -> str:
+    return (
+        f"`{ast.unparse(value)}` {holds} MindSpore's, and {path} takes tensors of torch's alone; "
+        "use what MindSpore has for it"
+    )
 
 
 def _with_a_format(text: ast.expr, call: ast.Call) -> list[ast.expr]:
@@ -176,16 +250,3 @@ def _formatted(value: ast.expr) -> str:
     text = ast.unparse(value)
     own = text if isinstance(value, (ast.Name, ast.Attribute, ast.Call)) else f"({text})"
     return f"`{text}` is MindSpore's, and its tensors take no format; write `{own}.item()`"
-
-
-def _move(file: File, found: list[LossCall], place: Place, message: str) -> Move:
-    return Move(
-        sites=tuple(site for loss in found for site in loss.sites),
-        drafts=(),
-        place=place,
-        scope=file.names.scope_of(place),
-        rule=found[0].sites[0].rule.id,
-        code="tensor-lacks",
-        message=message,
-        status=Status.MANUAL,
-    )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migrate.connected import Flow, Node, loss_calls
 from migrate.given import values_of
+from migrate.handed import index_of
 from migrate.match import Refusal, Site
 from migrate.model import Evidence
 from migrate.places import Place
-from migrate.prove.operands import Claim, dtypes, ranks, tensors
+from migrate.prove.operands import Claim, arrays, dtypes, ranks, tensors
+from migrate.prove.tensors import Array
 from migrate.tensor_edits import Rewriting, Wish, merged, rewriting, rewritten
 from migrate.tensors import flows, results
 from migrate.work import Draft, File, Move
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from migrate.resolve import Names
     from migrate.scopes import Scope
     from migrate.tensor_rules import TensorRule, TensorRules
+
+
+#: A flow through more subscripts and operations than these stays.
+_MANY = 100
 
 
 def move_tensors(file: File, origins: Origins, rules: TensorRules) -> frozenset[int]:
@@ -73,6 +80,10 @@ class _Mover:
     def moves(self, *, each: bool = False) -> Iterator[Move]:
         """Yield the moves of all nodes; none if one of them stays, unless `each` is on its own."""
         found: dict[int, tuple[Node, Rewriting]] = {}
+        why = None if each else self._is_handed_otherwise()
+        if why is not None:
+            self.flow.reason = why
+            return
         for node in sorted(self.flow.nodes.values(), key=lambda n: self.names.start(_call(n))):
             self._dtypes(node)
         for key, node in self.flow.nodes.items():
@@ -83,6 +94,48 @@ class _Mover:
                 self.flow.reason = f"line {_line(node)}: {made}"
                 return
         yield from self._grouped(found)
+
+    def _is_handed_otherwise(self) -> str | None:
+        """Say which index or operation MindSpore may read otherwise, or None."""
+        strict = any(loss.needs_int32 for loss in self.flow.losses.values())
+        taken = {"float32", "float64"} if strict else {"float32"}
+        if len(self.flow.handed) > _MANY:
+            return "it is computed in too many steps"
+        for expression in self.flow.handed.values():
+            where = f"line {expression.lineno}: `{ast.unparse(expression)}`"
+            made = self._values_of(expression, ())
+            if made is None or any(not array.size for array in made):
+                return f"{where} is of a tensor that is not known"
+            if not isinstance(expression, ast.Subscript):
+                dtypes_ = self._dtypes_of(expression, set())
+                if dtypes_ is None or len(dtypes_) != 1 or not dtypes_ <= taken:
+                    return f"{where} is not computed in float32"
+        return None
+
+    def _values_of(self, expression: ast.expr, seen: tuple[int, ...]) -> list[Array] | None:
+        """Return a tensor of each shape that torch may give here, or None where one is unknown."""
+        if id(expression) in seen:
+            return None
+        node = self.flow.nodes.get(id(expression))
+        if node is not None:
+            return None if node.module is not None else arrays(self._claim(node))
+        sources = self.flow.sources.get(id(expression))
+        made = [self._values_of(each, (*seen, id(expression))) for each in sources or ()]
+        if not made or any(each is None for each in made):
+            return None
+        every = [array for each in made for array in each or ()]
+        if isinstance(expression, ast.Subscript):
+            index = index_of(expression)
+            try:
+                return [array[index] for array in every]
+            except IndexError:
+                return None
+        if id(expression) in self.flow.handed and len(made) == 2:
+            try:
+                return [a + b for a, b in itertools.product(made[0] or (), made[1] or ())]
+            except ValueError:  # torch does not broadcast them either
+                return None
+        return every
 
     # -- one call --------------------------------------------------------------------------------
 
@@ -180,6 +233,11 @@ class _Mover:
             of = self._dtypes_of(operand.node, set())
             if of is not None:
                 reading = node.rule.reading
+                if reading == "reshaped":
+                    known[ast.unparse(operand.node)] = tuple(
+                        self._values_of(operand.node, ()) or ()
+                    )
+                    continue
                 known[ast.unparse(operand.node)] = tuple(
                     tensor for dtype in sorted(of) for tensor in tensors(dtype, reading)
                 )

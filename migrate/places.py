@@ -27,6 +27,10 @@ class Place:
         """Return the place of the node `steps` levels up."""
         return Place(self.path[: len(self.path) - steps])
 
+    def down(self, *nodes: ast.AST) -> Place:
+        """Return the place of a node below, by the nodes on the way to it."""
+        return Place((*self.path, *nodes))
+
 
 def occurrences(text: str, word: str, start: int, end: int) -> Iterator[int]:
     """Yield the offsets at which `word` stands in `text` and is no part of a longer word.

@@ -249,7 +249,10 @@ class _Walk:
                     state = self.expression(node.value, state)
                     state = self.target(node.target, node.value, state)
             case ast.AugAssign():
-                state = self.target(node.target, None, self.expression(node.value, state))
+                state = self.expression(node.value, state)
+                if isinstance(node.target, ast.Name) and node.target.id == self.name:
+                    self._read(node.target, state)
+                state = self.target(node.target, None, state)
             case ast.If():
                 ends = self.block(node.body, state := self.expression(node.test, state))
                 while len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):

@@ -204,6 +204,15 @@ class Names:
         return [p.node for p in sorted(classes, key=_depth) if isinstance(p.node, ast.ClassDef)]
 
     @cached_property
+    def functions_by_name(self) -> dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]]:
+        """The functions and methods of the file, wherever they stand, by their names."""
+        found: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
+        for node in {id(p.node): p.node for _, p in self.places_of("def")}.values():
+            if isinstance(node, FUNCTIONS):
+                found.setdefault(node.name, []).append(node)
+        return found
+
+    @cached_property
     def classes_by_name(self) -> dict[str, list[ast.ClassDef]]:
         """The same by their names."""
         found: dict[str, list[ast.ClassDef]] = {}

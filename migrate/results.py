@@ -1,25 +1,25 @@
-"""Which expressions hold what a migrated loss gives: a tensor of MindSpore's for certain."""
+"""Which expressions hold what a loss of MindSpore's gives: a tensor of MindSpore's for certain."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from migrate.places import Place
-from migrate.scopes import FUNCTIONS
+from migrate.connected import LossCall
+from migrate.spread import is_touched, spread
+from migrate.traces import Trace
 
 if TYPE_CHECKING:
-    from migrate.connected import LossCall
+    from migrate.model import Rule
     from migrate.origins import Origins
+    from migrate.places import Place
+    from migrate.resolve import Names
     from migrate.work import File
-
-#: Methods that give a loss of the loss that they are called on.
-_REDUCTIONS = frozenset({"mean", "sum"})
 
 
 class Results:
-    """What the losses of a file give, followed back from where it is used.
+    """What the losses that are rewritten in a file give, followed back from where it is used.
 
     Parameters
     ----------
@@ -30,96 +30,88 @@ class Results:
 
     def __init__(self, file: File, origins: Origins, losses: list[LossCall]) -> None:
         self.names = file.names
-        self.origins = origins
         self.by_call = {
             id(loss.place.node): loss
             for loss in losses
-            if loss.sites[0].rule.kind == "function" or loss.sites[0].call is not loss.place.node
+            if loss.rule.kind == "function" or loss.sites[0].call is not loss.place.node
         }
+        starts = [loss.place for loss in losses if id(loss.place.node) in self.by_call]
+        self._words = self._spread(file.names, starts)
+        self._trace = Trace(file.names, origins, self._loss_at, self._words)
+        self._wide = Trace(file.names, origins, self._loss_at, self._words, computed=True)
 
     def of(self, place: Place) -> list[LossCall]:
         """Return the losses that the value at a place may come from, each once."""
-        found: dict[LossCall, None] = {}
-        seen: set[int] = set()
-        todo: list[Place | LossCall] = [place]
-        while todo:
-            each = todo.pop()
-            if isinstance(each, Place) and id(each.node) not in seen:
-                seen.add(id(each.node))
-                todo += reversed(list(self._from(each)))
-            elif not isinstance(each, Place):
-                found[each] = None
-        return list(found)
+        return self._trace.of(place) if self._is_near(place) else []
 
-    def _from(self, place: Place) -> Iterator[Place | LossCall]:
-        """Yield the losses that a value may be, and what it may come from: sums of them, names."""
-        for origin in self.origins.of(place):
-            node, at = origin.expression, origin.place
-            if isinstance(node, ast.Name):
-                yield from self._added(at)
-            elif isinstance(node, ast.Attribute):
-                yield from self._assigned(node.attr)
-            elif id(node) in self.by_call:
-                yield self.by_call[id(node)]
-            elif isinstance(node, ast.BinOp):
-                yield Place((*at.path, node.left))
-                yield Place((*at.path, node.right))
-            elif (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in _REDUCTIONS
-            ):
-                yield Place((*at.path, node.func, node.func.value))
-            elif isinstance(node, ast.Call):
-                yield from self._returned(node, at)
+    def within(self, place: Place) -> list[LossCall]:
+        """Return the losses that may stand in the list or tuple at a place."""
+        return self._trace.of(place, inside=True) if self._is_near(place) else []
 
-    def _added(self, place: Place) -> Iterator[Place]:
-        """Yield what is added to a name: `total += criterion(x, y)`."""
-        from migrate.origins import place_of
+    def computed_of(self, place: Place) -> list[LossCall]:
+        """Return the losses that the value at a place may be computed of, by whatever function."""
+        return self._wide.of(place) if self._is_near(place) else []
 
-        for definition in self.origins.definitions(place):
-            target = definition.target
-            found = place_of(self.names, target) if isinstance(target, ast.expr) else None
-            statement = None if found is None else found.parent()
-            if found is not None and isinstance(statement, ast.AugAssign):
-                yield Place((*found.path[:-1], statement.value))
+    def near(self) -> Iterator[Place]:
+        """Yield where a name stands that may hold what a loss gives, and where one is computed."""
+        for loss in list(self.by_call.values()):
+            yield loss.place
+        for word in sorted(self._words):
+            for _, place in self.names.places_of(word):
+                if isinstance(place.node, (ast.Name, ast.Attribute)):
+                    yield place
 
-    def _assigned(self, attribute: str) -> Iterator[Place]:
-        """Yield what is assigned to an attribute of that name."""
-        for _, place in self.names.places_of(attribute):
-            node, statement = place.node, place.parent()
-            stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-            if stored and isinstance(statement, (ast.Assign, ast.AugAssign)):
-                yield Place((*place.path[:-1], statement.value))
+    def _spread(self, names: Names, starts: list[Place]) -> frozenset[str]:
+        return spread(names, starts)
 
-    def _returned(self, call: ast.Call, place: Place) -> Iterator[Place]:
-        """Yield what a function of this file, or a method of the class, returns."""
-        functions: list[ast.AST] = []
-        if isinstance(call.func, ast.Name):
-            bound = self.names.bindings_of(call.func.id, self.names.scope_of(place))
-            functions = [b.statement for b in bound[0] if b.statement is not None] if bound else []
-        elif isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "self":
-            around = [node for node in place.path if isinstance(node, ast.ClassDef)]
-            functions = (
-                [f for f in around[-1].body if _is_named(f, call.func.attr)] if around else []
-            )
-        for function in functions:
-            if isinstance(function, FUNCTIONS):
-                path = self.names.place_at(self.names.start(function)).path
-                yield from _returns(Place(path[: path.index(function) + 1]))
+    def _is_near(self, place: Place) -> bool:
+        """Tell, by its words alone, whether an expression may hold what a loss gives."""
+        return is_touched(place, self._words, self.by_call)
+
+    def _loss_at(self, place: Place) -> LossCall | None:
+        return self.by_call.get(id(place.node))
 
 
-def _is_named(node: ast.AST, name: str) -> bool:
-    return isinstance(node, FUNCTIONS) and node.name == name
+class Settled(Results):
+    """What losses give that are MindSpore's already, as after a first run.
 
+    Parameters
+    ----------
+    file : File
+    origins : Origins
+    targets : mapping of str to Rule
+        By the path of MindSpore's API.
+    """
 
-def _returns(place: Place) -> Iterator[Place]:
-    """Yield what a function returns, without those within it."""
-    stack = [place]
-    while stack:
-        each = stack.pop()
-        if isinstance(each.node, ast.Return) and each.node.value is not None:
-            yield Place((*each.path, each.node.value))
-        for inner in ast.iter_child_nodes(each.node):
-            if not isinstance(inner, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
-                stack.append(Place((*each.path, inner)))
+    def __init__(self, file: File, origins: Origins, targets: Mapping[str, Rule]) -> None:
+        self._targets = targets
+        super().__init__(file, origins, [])
+        self._makers = Trace(file.names, origins, self._made_at, self._words)
+
+    def _loss_at(self, place: Place) -> LossCall | None:
+        call = place.node
+        if not isinstance(call, ast.Call):
+            return None
+        if id(call) not in self.by_call:
+            rule = self._rule_at(place, "function")
+            if rule is None and self._rule_at(place, "class") is None:
+                rule = next(iter(self._makers.of(place.down(call.func))), None)
+            if rule is None:
+                return None
+            self.by_call[id(call)] = LossCall((), place, {}, already=rule)
+        return self.by_call[id(call)]
+
+    def _spread(self, names: Names, starts: list[Place]) -> frozenset[str]:
+        return spread(names, starts, [path.rpartition(".")[2] for path in self._targets])
+
+    def _made_at(self, place: Place) -> Rule | None:
+        return self._rule_at(place, "class") if isinstance(place.node, ast.Call) else None
+
+    def _rule_at(self, place: Place, kind: str) -> Rule | None:
+        """Return the rule whose target is surely called at a place."""
+        call = place.node
+        assert isinstance(call, ast.Call)
+        meanings = self.names.resolve(call.func, self.names.scope_of(place))
+        rules = [self._targets.get(meaning) for meaning in meanings]
+        first = rules[0]
+        return first if None not in rules and first is not None and first.kind == kind else None

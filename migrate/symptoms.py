@@ -10,7 +10,10 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from migrate.called import functions, given_to
 from migrate.differences import Difference, Symptom, with_evidence
+from migrate.functions import own_nodes
+from migrate.holders import owner_of, related_classes, values_of_attribute
 from migrate.match import Form, Site
 from migrate.model import Rule, Status
 from migrate.operands import literal
@@ -168,12 +171,56 @@ class _Reader:
             }
             certain = certain or len(told) == len(origins)
             shown |= told
+            for origin in self._from_afar(origins, ways):
+                for symptom in alike:
+                    if self._shows(symptom, origin):
+                        shown.setdefault(id(origin.place.node), (symptom, origin.place))
             for place in self.origins.passed(use.place, ways):
                 for symptom in alike:
                     for each in self._changed(symptom, place):
                         shown.setdefault(id(each.node), (symptom, each))
         for symptom, place in shown.values():
             yield Sign(difference, symptom, use, place, certain)
+
+    def _from_afar(self, origins: Sequence[Origin], ways: frozenset[str]) -> list[Origin]:
+        """Return the origins in other functions of the file, where the way in this scope ends.
+
+        They are no certain ones: another file may set the attribute, or call the function.
+        """
+        found: list[Origin] = []
+        seen = {id(origin.expression) for origin in origins}
+        work = list(origins)
+        while work:
+            for value in self._given(work.pop()):
+                place = place_of(self.names, value)
+                for origin in self.origins.of(place, ways) if place is not None else ():
+                    if id(origin.expression) not in seen:
+                        seen.add(id(origin.expression))
+                        found.append(origin)
+                        work.append(origin)
+        return sorted(found, key=lambda origin: self.names.start(origin.expression))
+
+    def _given(self, origin: Origin) -> Iterator[ast.expr]:
+        """Yield what an attribute, a parameter or a call is given elsewhere in the file."""
+        node, place = origin.expression, origin.place
+        if origin.index is not None:
+            return
+        if isinstance(node, ast.Attribute):
+            owner = owner_of(node, place)
+            if owner is not None:
+                values, is_all = values_of_attribute(
+                    self.names, node.attr, related_classes(self.names, owner)
+                )
+                yield from values if is_all and len(values) == 1 else ()
+        elif isinstance(node, ast.Name):
+            for definition in self.origins.definitions(place):
+                if isinstance(definition.target, ast.arg):
+                    yield from given_to(self.names, definition.target)
+        elif isinstance(node, ast.Call):
+            for function in functions(self.names, self.origins, child(place, node.func)):
+                for inner in own_nodes(function):
+                    if isinstance(inner, ast.Return) and inner.value is not None:
+                        yield inner.value
 
     def _changed(self, symptom: Symptom, place: Place) -> Iterator[Place]:
         """Yield what changes the value in place, where it passes."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from migrate.attributes import DEVICE_METHODS, not_a_device
 from migrate.connected import Flow, LossCall, Node
+from migrate.handed import handed_on
 from migrate.holders import uses_of_name
 from migrate.places import Place
 from migrate.removal import is_exported
@@ -161,6 +162,9 @@ class _Follower:
         if isinstance(node, ast.Name):
             self._name(place, node)
             return
+        if self._is_handed_on(place):
+            self._handed_on(place)
+            return
         if not isinstance(node, ast.Call) or id(node) in self.results:
             self._boundary(place)
             return
@@ -176,6 +180,22 @@ class _Follower:
         for operand in made.operands:
             self.flow.uses.setdefault(id(operand.node), []).append(("goes", node))
             self.work.append(("value", operand))
+
+    def _is_handed_on(self, place: Place) -> bool:
+        """Tell whether tensors that are made here are handed on as it is written."""
+        parts = handed_on(place)
+        return bool(parts) and all(map(self._is_made_here, parts))
+
+    def _handed_on(self, place: Place) -> None:
+        node = place.node
+        assert isinstance(node, ast.expr)
+        parts = handed_on(place)
+        self.flow.handed[id(node)] = node
+        self.flow.sources[id(node)] = [part.node for part in parts]  # type: ignore[misc]
+        self.work.append(("use", place))
+        for part in parts:
+            self.flow.uses.setdefault(id(part.node), []).append(("goes", node))
+            self.work.append(("value", part))
 
     def _name(self, place: Place, node: ast.Name) -> None:
         definitions = self.origins.definitions(place)
@@ -298,7 +318,8 @@ class _Follower:
             if receiver is None or receiver.id != method.receiver:
                 return None
             return Node(method, receiver, place, ())
-        if method.target is None and not self._is_made_here(inner):
+        bare = method.target is None or method.reading in _AS_WRITTEN
+        if bare and not self._is_made_here(inner):
             return None
         return Node(method, None, place, (inner,))
 
@@ -347,19 +368,25 @@ class _Follower:
         """Tell whether a tensor comes from a rule's call, or is a loss: not from a parameter."""
         from migrate.origins import place_of
 
-        todo: list[Place | None] = [place]
-        seen: set[int] = set()
-        while todo:
-            each = todo.pop()
-            node = None if each is None else each.node
-            if id(node) in self.results or id(node) in seen:
+        work, seen = [place], set[int]()
+        while work:
+            each = work.pop()
+            node = each.node
+            if id(node) in seen or id(node) in self.results:
                 continue
             seen.add(id(node))
-            if each is not None and isinstance(node, ast.Name):
+            if isinstance(node, ast.Call):
+                if self._node(each) is None:
+                    return False
+                continue
+            if isinstance(node, ast.Name):
                 values = [d.value for d in self.origins.definitions(each) if d.index is None]
-                todo += [None if v is None else place_of(self.names, v) for v in values or [None]]
-            elif each is None or not isinstance(node, ast.Call) or self._node(each) is None:
+                parts = [None if v is None else place_of(self.names, v) for v in values]
+            else:
+                parts = list(handed_on(each))
+            if not parts or None in parts:
                 return False
+            work += [part for part in parts if part is not None]
         return True
 
     def _tensors(self, rule: TensorRule, place: Place, call: ast.Call) -> Iterator[Place]:
@@ -391,6 +418,9 @@ class _Follower:
             self._attribute(place, parent)
         elif isinstance(parent, (ast.Call, ast.keyword)):
             self._argument(place)
+        elif self._is_handed_on(place.up()) and getattr(parent, "slice", None) is not node:
+            uses.append(("goes", parent))  # type: ignore[arg-type]
+            self.work.append(("value", place.up()))
         else:
             self._stay(place, f"what becomes of `{_short(node)}` is not followed")
 
@@ -491,6 +521,9 @@ def _is_shown(string: ast.JoinedStr, name: str) -> bool:
             return False
     return True
 
+
+#: Methods that stay as they are written, so that they say nothing of where their tensor is from.
+_AS_WRITTEN = frozenset({"reshaped"})
 
 #: Methods that give numbers of Python's or an array: no tensor any more.
 _NUMBERS = frozenset({"numpy", "item"})

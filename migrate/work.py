@@ -166,7 +166,11 @@ class Group:
 
 @dataclass(slots=True)
 class File:
-    """One file, with the quotation mark for new strings and the evidence by instance call."""
+    """One file, with the quotation mark for new strings and the evidence by instance call.
+
+    Where a class moves, `given` holds the places that are MindSpore's tensors then: the parameters
+    of its `forward`, and what its base computes.
+    """
 
     names: Names
     quote: str
@@ -176,6 +180,7 @@ class File:
     moves: list[Move] = field(default_factory=list)
     claims: list[tuple[Site, Claim]] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
+    given: list[tuple[tuple[Site, ...], Place]] = field(default_factory=list)
 
 
 def settle(file: File) -> None:

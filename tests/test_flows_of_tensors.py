@@ -94,6 +94,29 @@ MOVES = {
         "x, y = torch.tensor([[1.0, 2.0]]), torch.tensor([1])",
         "x, y = mindspore.tensor([[1.0, 2.0]]), mindspore.tensor([1], dtype=mindspore.int32)",
     ),
+    "other shapes": (
+        "x = torch.zeros(2, 3, 4)\ny = torch.tensor([[0, 1, 2], [3, 0, 1]])\n"
+        "x, y = x.view(-1, 4), y.reshape(6)",
+        "x = mindspore.ops.zeros((2, 3, 4))\n"
+        "y = mindspore.tensor([[0, 1, 2], [3, 0, 1]], dtype=mindspore.int32)\n"
+        "x, y = x.view(-1, 4), y.reshape(6)",
+    ),
+    "the logits but for the last, the labels but for the first": (
+        "x = torch.zeros(2, 3, 4)[..., :-1, :].reshape(-1, 4)\n"
+        "y = torch.tensor([[0, 1, 2], [3, 0, 1]])[:, 1:].reshape(-1)",
+        "x = mindspore.ops.zeros((2, 3, 4))[..., :-1, :].reshape(-1, 4)\n"
+        "y = mindspore.tensor([[0, 1, 2], [3, 0, 1]], dtype=mindspore.int32)[:, 1:].reshape(-1)",
+    ),
+    "a temperature": (
+        "x = torch.tensor([[1.0, 2.0]]) / 0.5\nx = 1 - x * 2\ny = torch.tensor([1])",
+        "x = mindspore.tensor([[1.0, 2.0]]) / 0.5\nx = 1 - x * 2\n"
+        "y = mindspore.tensor([1], dtype=mindspore.int32)",
+    ),
+    "a sum of tensors": (
+        "x = torch.tensor([[1.0, 2.0]])\nx = x + -torch.ones(1, 2)\ny = torch.tensor([1])",
+        "x = mindspore.tensor([[1.0, 2.0]])\nx = x + -mindspore.ops.ones((1, 2))\n"
+        "y = mindspore.tensor([1], dtype=mindspore.int32)",
+    ),
     "branches": (
         "if n:\n    x = torch.zeros(1, 3)\nelse:\n    x = torch.ones(1, 3)\ny = torch.tensor([1])",
         "if n:\n    x = mindspore.ops.zeros((1, 3))\nelse:\n    x = mindspore.ops.ones((1, 3))\n"
@@ -138,6 +161,23 @@ STAYS = {
     "an argument that goes may do something": (
         "x = torch.zeros(2, 3, device=use())\ny = torch.tensor([1, 0])"
     ),
+    "a shape that it has not": "x = torch.zeros(2, 3).view(4, -1)\ny = torch.tensor([1, 0])",
+    "an index that is not known": "x = torch.zeros(2, 3)[n]\ny = torch.tensor([1, 0])",
+    "a part of nothing": "x = torch.zeros(0, 3)[:-1]\ny = torch.tensor([1, 0])",
+    "it is added to what is not known": "x = torch.zeros(2, 3) + n\ny = torch.tensor([1, 0])",
+    "labels are computed": "x = torch.zeros(2, 3)\ny = torch.tensor([0, 1]) + 1",
+    "arithmetic in float16": (
+        "x = torch.zeros(2, 3, dtype=torch.float16) * 0.1\ny = torch.tensor([1, 0])"
+    ),
+    "arithmetic of two dtypes": (
+        "x = torch.zeros(2, 3) * torch.tensor(0.5, dtype=torch.float64)\ny = torch.tensor([1, 0])"
+    ),
+    "a loop computes it again and again": (
+        "x = torch.zeros(2, 3)\nfor _ in n:\n    x = x * 2\ny = torch.tensor([1, 0])"
+    ),
+    "many steps": "x = torch.zeros(2, 3)\n" + "x = x * 2\n" * 400 + "y = torch.tensor([1, 0])",
+    "many operations": "x = torch.zeros(2, 3)" + " + 1" * 400 + "\ny = torch.tensor([1, 0])",
+    "a power": "x = torch.zeros(2, 3) ** 2\ny = torch.tensor([1, 0])",
     "a size that is a list": ("n = [2]\nx = torch.zeros(2, 3)\ny = torch.randint(2, n)"),
     "a range that is counted in float32": ("x = torch.arange(1, 1.3, 0.1)\ny = torch.tensor(0)"),
     "an image without a batch": (

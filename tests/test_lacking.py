@@ -24,7 +24,8 @@ def told(body: str) -> list[str]:
 
 
 ITEM = "write `l.item()`"
-DETACH = "write mindspore.ops.stop_gradient(…) around the loss"
+OTHER = "use what MindSpore has for it"
+DETACH = "write mindspore.ops.stop_gradient(…) around it"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,14 @@ DETACH = "write mindspore.ops.stop_gradient(…) around the loss"
             "return (\n    c(x, y)  # loss\n    .detach()\n)", [DETACH], id="between comments"
         ),
         pytest.param("return F.nll_loss(x, y).size()", ["write .shape"], id="size"),
+        pytest.param("k['l'] = c(x, y)\nreturn k['l'].detach()", [DETACH], id="in a dict"),
+        pytest.param("k.append(c(x, y))\nreturn k[0].detach()", [DETACH], id="in a list"),
+        pytest.param(
+            "def show(l):\n    print(f'{l:.3f}')\nshow(c(x, y))", [ITEM], id="f-string elsewhere"
+        ),
+        pytest.param("return torch.isnan(c(x, y))", [OTHER], id="a function of torch's"),
+        pytest.param("return torch.stack([c(x, y), x])", [OTHER], id="several in a list"),
+        pytest.param("k.append(c(x, y))\nreturn torch.stack(k)", [OTHER], id="a list"),
     ],
 )
 def test_what_a_loss_lacks_is_handed_over(body: str, remedies: list[str]) -> None:
@@ -70,6 +79,13 @@ def test_what_a_loss_lacks_is_handed_over(body: str, remedies: list[str]) -> Non
         pytest.param("l = c(x, y)\nreturn l.detach().cpu()", id="it is edited"),
         pytest.param("l = c(x, y)\nreturn l.size", id="a number in MindSpore"),
         pytest.param('c(x, y)\nprint(f"{x.detach():.3f}")', id="a parameter"),
+        pytest.param("k['l'] = c(x, y)\nreturn k['k'].detach()", id="another key"),
+        pytest.param(
+            "return torch.isnan(c(x, y).item())", id="a function of torch's, and a number"
+        ),
+        pytest.param("c(x, y)\nreturn torch.isnan(x)", id="a function of torch's, and a parameter"),
+        pytest.param("return F.nll_loss(c(x, y), y)", id="a loss of a loss"),
+        pytest.param("torch.save(c(x, y), k)", id="what takes anything"),
         pytest.param('l = nn.L1Loss()(x, y)\nc(x, y)\nprint(f"{l:.3f}")', id="another loss"),
     ],
 )
@@ -77,13 +93,67 @@ def test_nothing_else_is(body: str) -> None:
     assert told(body) == []
 
 
+CLASS = """\
+import torch
+import torch.nn as nn
+
+
+class L(nn.CrossEntropyLoss):
+    def forward(self, input, target, more=None):
+        BODY
+        return super().forward(input, target)
+
+
+def f(x, y):
+    return L()(x, y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        pytest.param("input = input.detach()", ["tensor-lacks"], id="the logits"),
+        pytest.param("target = target.cuda()", ["tensor-lacks"], id="the labels"),
+        pytest.param("n = target.view(-1).size(0)", ["tensor-lacks"], id="through a view"),
+        pytest.param("torch.exp(input)", ["tensor-lacks"], id="a function of torch's"),
+        pytest.param("super().forward(input, target).backward()", ["backward"], id="the loss"),
+        pytest.param("more.detach()", [], id="another parameter"),
+        pytest.param("input.long()", [], id="what both have"),
+        pytest.param("more = target.shape[0]\n        more.cpu()", [], id="a number"),
+    ],
+)
+def test_what_the_operands_of_a_moved_class_lack_is_handed_over(
+    body: str, codes: list[str]
+) -> None:
+    result = migrate_source(CLASS.replace("BODY", body))
+    assert "def construct(self, logits, labels, more=None):" in (result.after or "")
+    assert [f.code for f in result.with_status(Status.MANUAL)] == codes
+
+
+def test_what_an_instance_of_a_moved_class_gives_lacks_the_same() -> None:
+    text = CLASS.replace("BODY", "pass").replace("L()(x, y)", "L()(x, y).backward()")
+    assert [f.code for f in migrate_source(text).with_status(Status.MANUAL)] == ["backward"]
+    plain = text.replace("nn.CrossEntropyLoss", "nn.L1Loss") + "\n\nnn.NLLLoss()\n"
+    assert migrate_source(plain).with_status(Status.MANUAL) == ()
+
+
+def test_an_operand_of_a_class_that_stays_is_torchs() -> None:
+    text = CLASS.replace("BODY", "self.training = input.detach()") + "\n\nnn.NLLLoss()\n"
+    result = migrate_source(text)
+    assert [f.code for f in result.with_status(Status.MANUAL)] == ["subclass"]
+
+
 def test_the_frameworks_differ_in_these() -> None:
     theirs, ours = torch().tensor(1.5), mindspore().tensor(1.5)
     for name in _REMEDIES:
         assert hasattr(theirs, name)
-        assert name == "size" or not hasattr(ours, name)
+        assert name in ("clone", "size") or not hasattr(ours, name)
     assert not callable(ours.size)
     assert f"{theirs:.3f}" == "1.500"
     with pytest.raises(TypeError, match="format"):
         f"{ours:.3f}"
     assert f"{ours.item():.3f}" == "1.500"
+    for function in (torch().isnan, torch().mean, lambda loss: torch().stack([loss])):
+        with pytest.raises(TypeError):
+            function(ours)
+    assert not torch().is_tensor(ours)

@@ -173,6 +173,61 @@ def test_what_looks_like_evidence_is_not(body: str) -> None:
     assert told(body) == []
 
 
+AFAR = """\
+class T:
+    def __init__(self, y):
+        self.y = SET
+
+    def run(self, x):
+        return c(x, self.y)
+
+
+def prepared(y):
+    return RETURNED
+
+
+def step(x, y):
+    return c(x, y)
+
+
+def both(x, y):
+    c(x, prepared(y))
+    return step(x, PASSED)
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"SET": "y.long()"}, ["y.long()"], id="an attribute"),
+        pytest.param({"SET": "prepared(y)", "RETURNED": "y.long()"}, ["y.long()"], id="two steps"),
+        pytest.param({"RETURNED": "y.long().view(-1)"}, ["y.long()"], id="what is returned"),
+        pytest.param({"PASSED": "y.long()"}, ["y.long()"], id="a parameter"),
+        pytest.param({"SET": "y.long()\n        self.y = y"}, [], id="another value too"),
+        pytest.param({"SET": "y\n        self.z = y.long()"}, [], id="another attribute"),
+        pytest.param(
+            {"PASSED": "y)\n\n\nclass U:\n    def f(self, y):\n        self.y = (y.long()"},
+            [],
+            id="of another class",
+        ),
+        pytest.param({"SET": "y\n        y = y.long()"}, [], id="afterwards"),
+        pytest.param({"RETURNED": "y, y.long()"}, [], id="in what is returned"),
+        pytest.param({"PASSED": "y) + step(x=y.long(), y=y"}, [], id="another parameter"),
+        pytest.param({"PASSED": "y.long().float()"}, [], id="cast again"),
+    ],
+)
+def test_evidence_is_found_in_other_functions(changes: dict[str, str], expected: list[str]) -> None:
+    text = AFAR
+    for word in ("SET", "RETURNED", "PASSED"):
+        text = text.replace(word, changes.get(word, "y"))
+    notes = migrate_source(HEAD + text).with_status(Status.NOTE)
+    assert list(dict.fromkeys(note.before for note in notes)) == expected
+    # Nothing that is called from elsewhere is cast on such evidence.
+    assert not any(
+        f.code == "labels-cast" for f in migrate_source(HEAD + text, labels="cast").findings
+    )
+
+
 def test_no_note_stands_where_the_loss_is_handed_over() -> None:
     body = "c.double()\nc(x, y.long())\n"
     result = migrate_source(HEAD.replace("n = nn.NLLLoss()\n", "") + body)

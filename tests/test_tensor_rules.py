@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import itertools
 import json
@@ -18,6 +19,8 @@ from packaging.specifiers import SpecifierSet
 
 from migrate import tensor_rules
 from migrate.errors import RuleError
+from migrate.handed import handed_on, index_of
+from migrate.places import Place
 from migrate.prove.operands import DOMAINS, UNKNOWN, tensors
 from migrate.prove.reading import Failed
 from migrate.prove.tensors import READINGS, Drawn, Dtype, Made, Unread
@@ -218,7 +221,7 @@ def called(rule: TensorRule, side: int, signature: Signature, given: dict[str, A
         del ready[name]
     receiver = (ready.pop("self"),) if "self" in ready else ()
     if any(form[-1].startswith("*") for form in signature.forms if form):
-        return _of(api(*receiver, ready.pop("size"), **ready))
+        return _of(api(*receiver, ready.pop("shape" if "shape" in ready else "size"), **ready))
     if rule.reading == "sum":
         ready = {name: value for name, value in ready.items() if value is not None}
         if {"dim", "axis"} <= ready.keys():
@@ -337,3 +340,84 @@ def test_a_dtype_is_that_of_numpy(name: str) -> None:
     for framework in frameworks():
         made = framework.tensor(np.zeros(1, name))
         assert made.dtype == getattr(framework, name)
+
+
+INDICES = ("0", "-1", "1:", ":-1", "::2", "None", "...", "..., 0", ":, 1", "..., :-1, :", ":, None")
+OPERATIONS = (
+    "-x",
+    "x + 1",
+    "1 - x",
+    "x * 0.1",
+    "x / 3",
+    "2.5 / x",
+    "x + x",
+    "x - z",
+    "x * z",
+    "x / z",
+)
+
+
+@pytest.mark.parametrize("expression", [f"x[{index}]" for index in INDICES] + list(OPERATIONS))
+def test_what_is_handed_on_as_it_is_written_is_the_same(expression: str) -> None:
+    place = Place((ast.parse(expression, mode="eval").body,))
+    assert handed_on(place)
+    compared = 0
+    dtypes = UNKNOWN if "[" in expression else ("float32",)
+    for x in (each for dtype in dtypes for each in tensors(dtype)):
+        given = [
+            {"x": f.tensor(x), "z": f.tensor((x[:1] if x.ndim else x) + 1)} for f in frameworks()
+        ]
+        try:
+            expected = _of(eval(expression, given[0]))
+        except (IndexError, TypeError):
+            continue
+        if isinstance(place.node, ast.Subscript):
+            assert np.array_equal(x[index_of(place.node)], expected)
+        assert agrees(expected, _of(eval(expression, given[1]))) is None
+        compared += 1
+    assert compared
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "x[i]",
+        "x[True]",
+        "x[[0]]",
+        "x[0, i]",
+        "x[i:]",
+        "x ** 2",
+        "x @ z",
+        "~x",
+        "-1",
+        "x % 2",
+        "x // 2",
+    ],
+)
+def test_nothing_else_is_handed_on(expression: str) -> None:
+    assert handed_on(Place((ast.parse(expression, mode="eval").body,))) == ()
+
+
+def test_numbers_meet_other_floats_in_another_precision() -> None:
+    """So that arithmetic is followed in float32 alone."""
+    theirs, ours = (f.tensor(np.array([60000], np.float16)) * 1e-8 for f in frameworks())
+    assert theirs.item() > 0
+    assert ours.item() == 0
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 3), (2, -1), (2, -1, 3), (-2, 3), (5, -1), (-1, -1)])
+@pytest.mark.parametrize("name", ["view", "reshape"])
+def test_one_extent_may_be_left_open(name: str, shape: tuple[int, ...]) -> None:
+    given = np.arange(12, dtype=np.float32).reshape(4, 3)
+    read = READINGS["reshaped"][0]
+    spreads = [{"self": given, "shape": shape}, {"self": given, "shape": (shape,)}]
+    theirs, ours = (f.tensor(given) for f in frameworks())
+    for spread in spreads:
+        try:
+            expected = read(spread)
+        except Failed:
+            with pytest.raises(RuntimeError):
+                getattr(theirs, name)(*spread["shape"])
+            continue
+        assert agrees(expected, _of(getattr(theirs, name)(*spread["shape"]))) is None
+        assert agrees(expected, _of(getattr(ours, name)(*spread["shape"]))) is None

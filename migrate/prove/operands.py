@@ -379,3 +379,15 @@ def ranks(claim: Claim) -> frozenset[int]:
         return frozenset(len(shape_of(made)) for made, _ in outcomes(claim))
     except (Failed, Unread):
         return frozenset()
+
+
+def arrays(claim: Claim) -> list[Array] | None:
+    """Return a tensor of each shape and dtype that torch gives of a call; None if it is unread."""
+    try:
+        found = {(tuple(shape_of(m)), dtype_of(m)): m for m, _ in outcomes(claim)}
+    except (Failed, Unread):
+        return None
+    return [
+        np.zeros(made.shape, made.dtype) if isinstance(made, Drawn) else made
+        for made in found.values()
+    ] or None

@@ -358,6 +358,24 @@ def summed(*axes: str) -> Callable[[Arguments], Array]:
     return read
 
 
+def reshaped(given: Arguments) -> Array:
+    """`.view` and `.reshape`, on both sides: the elements in their order, one extent may be -1."""
+    x, shape = given["self"], given["shape"]
+    if isinstance(shape, tuple) and len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        (shape,) = shape
+    extents = (shape,) if isinstance(shape, int) else tuple(shape)
+    if not all(type(each) is int for each in extents):
+        raise Unread(f"{shape!r} is not a shape")
+    if not x.size:
+        raise Unread("it is empty")
+    if min(extents, default=0) < -1:
+        raise Failed("RuntimeError", f"{shape!r} has a negative extent")
+    try:
+        return np.asarray(x.reshape(extents))
+    except ValueError as error:
+        raise Failed("RuntimeError", str(error)) from error
+
+
 def _pair(value: object, least: int) -> tuple[int, int]:
     pair = (value, value) if type(value) is int else value
     if not isinstance(pair, tuple) or len(pair) != 2 or any(type(each) is not int for each in pair):
@@ -452,6 +470,7 @@ READINGS: Mapping[str, tuple[Reading, Reading]] = MappingProxyType(
         "seed": (seed(-(2**63)), seed(0)),
         "stop_gradient": (same(), same("value")),
         "item": (item, item),
+        "reshaped": (reshaped, reshaped),
         "sum": (summed("dim", "axis"), summed("axis")),
     }
 )
