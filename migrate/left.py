@@ -189,23 +189,28 @@ def _parts(node: ast.expr) -> tuple[str, ...]:
 
 def _roots(value: ast.expr) -> set[str]:
     """Return the names that an expression may be, or lead to; see `Names.resolve`."""
-    if isinstance(value, (ast.Attribute, ast.NamedExpr)):
-        return _roots(value.value)
-    if isinstance(value, ast.Name):
-        return {value.id}
-    if isinstance(value, ast.IfExp):
-        return _roots(value.body) | _roots(value.orelse)
-    if isinstance(value, ast.BoolOp):
-        return set().union(*map(_roots, value.values))
-    if isinstance(value, (ast.Tuple, ast.List)):
-        return set().union(*map(_roots, value.elts))
-    if isinstance(value, ast.Call):
-        # `getattr(nn, "functional")`; `import_module("torch")` has no name that it comes from.
-        name = str(getattr(value.func, "attr", getattr(value.func, "id", "")))
-        if name == "getattr" and value.args:
-            return _roots(value.args[0])
-        return {name} if name in _GETTERS else set()
-    return set()
+    found: set[str] = set()
+    todo = [value]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, (ast.Attribute, ast.NamedExpr)):
+            todo.append(each.value)
+        elif isinstance(each, ast.Name):
+            found.add(each.id)
+        elif isinstance(each, ast.IfExp):
+            todo += [each.body, each.orelse]
+        elif isinstance(each, ast.BoolOp):
+            todo += each.values
+        elif isinstance(each, (ast.Tuple, ast.List)):
+            todo += each.elts
+        elif isinstance(each, ast.Call):
+            # `getattr(nn, "functional")`; `import_module("torch")` has no name that it comes from.
+            name = str(getattr(each.func, "attr", getattr(each.func, "id", "")))
+            if name == "getattr" and each.args:
+                todo.append(each.args[0])
+            elif name in _GETTERS:
+                found.add(name)
+    return found
 
 
 def _inner(node: ast.AST) -> tuple[Sequence[ast.AST], list[ast.AST]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -230,6 +231,10 @@ MANY = {
         + f"    return c{CALL}\n",
         (900, 1),
     ),
+    "attributes beside it": (
+        HEAD + f"z = x{'.b' * 2000}\nc = nn.NLLLoss()\nc{CALL}\n",
+        (1, 1),
+    ),
     "a sum beside it": (
         HEAD + "z = " + " + ".join(["x"] * 2000) + f"\nc = nn.NLLLoss()\nc{CALL}\n",
         (1, 1),
@@ -285,6 +290,17 @@ DEEP = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def pythons_limit() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)  # to import MindSpore raises it
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("pythons_limit")
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
 def test_what_nests_too_deeply_is_handed_over(text: str) -> None:
     result = migrate_source(text)
@@ -294,6 +310,7 @@ def test_what_nests_too_deeply_is_handed_over(text: str) -> None:
     assert re.search("nested too deeply|Python's limit", manual.message)
 
 
+@pytest.mark.usefixtures("pythons_limit")
 def test_what_nests_too_deeply_keeps_no_other_site() -> None:
     text = DEEP["a sum in a constructor"] + "F = nn.functional\nF.nll_loss(x, y)\n"
     result = migrate_source(text)
