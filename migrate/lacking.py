@@ -9,7 +9,6 @@ of torch's that is given the loss.
 from __future__ import annotations
 
 import ast
-import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,9 +47,6 @@ _REMEDIES = MappingProxyType(
 )
 
 
-#: Where an f-string begins.
-_FSTRING = re.compile(r"\b(?:[fF][rR]?|[rR][fF])(?=[\"'])")
-
 #: Of torch's, what looks at nothing of a tensor, or is told of elsewhere.
 _TAKES_ANYTHING = frozenset({"torch.autograd.backward", "torch.autograd.grad", "torch.save"})
 
@@ -85,13 +81,7 @@ class _Asked:
 
     def strings(self) -> Iterator[Move]:
         """Yield what f-strings ask of a loss: no edit reaches into them."""
-        names = self.file.names
-        seen: set[int] = set()
-        for start in _FSTRING.finditer(names.text):
-            whole = names.place_at(start.start())
-            if not isinstance(whole.node, ast.JoinedStr) or id(whole.node) in seen:
-                continue
-            seen.add(id(whole.node))
+        for whole in self.results.strings():
             for place in _within(whole):
                 node = place.node
                 if isinstance(node, ast.FormattedValue):

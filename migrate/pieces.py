@@ -17,7 +17,6 @@ from typing import TypeAlias, TypeVar
 
 from migrate.errors import SourceError
 from migrate.model import Edit
-from migrate.places import occurrences
 from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS
 from migrate.source import LineIndex, parse
@@ -50,17 +49,13 @@ def parsed_again(names: Names, edits: Sequence[Edit], text: str, path: str) -> N
         If the text does not parse.
     """
     lines = LineIndex(text)
-    if names.module.stars or any(_holds(text, word) for word in ("global", "nonlocal")):
+    if names.module.stars or names.has_declarations:
         # What they bind depends on positions everywhere.
         tree = parse(text, path)
     else:
         body = list(_statements(names, edits, text, lines, path))
         tree = ast.Module(body=body, type_ignores=[])
     return Names(tree, text, lines, names.package, names.project, path)
-
-
-def _holds(text: str, word: str) -> bool:
-    return next(occurrences(text, word, 0, len(text)), None) is not None
 
 
 def _statements(

@@ -134,6 +134,7 @@ class Names:
         self._places: dict[tuple[str, int, int], list[tuple[int, Place]]] = {}
         self._at: dict[int, Place] = {}
         self._nonlocal: set[str] = set()
+        self.has_declarations = False  # whether a function assigns names of another scope
         self._reader = ScopeReader(package, has_walrus=":=" in text)
 
     # -- places -----------------------------------------------------------------------------
@@ -266,6 +267,7 @@ class Names:
             for _, place in self.places_of(word):
                 if isinstance(place.node, (ast.Global, ast.Nonlocal)):
                     functions.update((id(n), n) for n in place.path if isinstance(n, FUNCTIONS))
+        self.has_declarations = bool(functions)
         for function in functions.values():
             inner = Scope(function, module)
             self._reader.read(inner, function.body)

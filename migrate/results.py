@@ -61,6 +61,15 @@ class Results:
                 if isinstance(place.node, (ast.Name, ast.Attribute)):
                     yield place
 
+    def strings(self) -> Iterator[Place]:
+        """Yield the f-strings that name what may hold what a loss gives, each once."""
+        seen: set[int] = set()
+        for word in sorted(self._words):
+            for _, place in self.names.places_of(word):
+                if isinstance(place.node, ast.JoinedStr) and id(place.node) not in seen:
+                    seen.add(id(place.node))
+                    yield place
+
     def _spread(self, names: Names, starts: list[Place]) -> frozenset[str]:
         return spread(names, starts)
 
