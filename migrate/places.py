@@ -6,6 +6,10 @@ import ast
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
+
+#: Where the statements of a block begin, by the `id` of the list that holds them.
+Starts: TypeAlias = dict[int, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ _PLAIN = frozenset(
 )
 
 
-def descend(path: list[ast.AST], position: tuple[int, int]) -> bool:
+def descend(path: list[ast.AST], position: tuple[int, int], starts: Starts) -> bool:
     """Append to `path` the child of its last node that covers `position`, if there is one."""
     # Positions inside an f-string are wrong before Python 3.12, so the way ends at the f-string.
     if isinstance(path[-1], ast.JoinedStr):
@@ -97,20 +101,23 @@ def descend(path: list[ast.AST], position: tuple[int, int]) -> bool:
         if isinstance(value, list):
             if value and isinstance(value[0], ast.stmt):
                 # A module has hundreds of statements, in their order: look at one, not at all.
-                at = bisect_right(value, position, key=_start)
-                if at and _leads(path, value[at - 1], position):
+                known = starts.get(id(value))
+                if known is None:
+                    known = starts[id(value)] = [_start(statement) for statement in value]
+                at = bisect_right(known, position)
+                if at and _leads(path, value[at - 1], position, starts):
                     return True
                 continue
             for child in value:
                 # A dict has None among its keys.
-                if isinstance(child, ast.AST) and _leads(path, child, position):
+                if isinstance(child, ast.AST) and _leads(path, child, position, starts):
                     return True
-        elif isinstance(value, ast.AST) and _leads(path, value, position):
+        elif isinstance(value, ast.AST) and _leads(path, value, position, starts):
             return True
     return False
 
 
-def _leads(path: list[ast.AST], child: ast.AST, position: tuple[int, int]) -> bool:
+def _leads(path: list[ast.AST], child: ast.AST, position: tuple[int, int], starts: Starts) -> bool:
     """Append `child` to `path`, with what is below it where it has no position of its own."""
     line = getattr(child, "end_lineno", None)
     if line is not None:
@@ -122,7 +129,7 @@ def _leads(path: list[ast.AST], child: ast.AST, position: tuple[int, int]) -> bo
         return False  # such as `ast.Load`
     # Such as `arguments` and `comprehension`.
     path.append(child)
-    if descend(path, position):
+    if descend(path, position, starts):
         return True
     path.pop()
     return False

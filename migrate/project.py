@@ -75,6 +75,7 @@ class Project:
         self._around: dict[str, Importers] = {}
         self._listed: dict[str, list[str]] = {}
         self._called: dict[str, frozenset[bytes]] = {}
+        self._lacking: dict[bytes, set[str]] = {}
         self._bytes: tuple[str, bytes] = ("", b"")
         self._answers: dict[_Where, Meanings] = {}
         self._guesses: dict[_Where, Meanings] = {}
@@ -190,8 +191,14 @@ class Project:
             files |= dict.fromkeys(self._files_beside(path))
         for file in sorted(files):
             if file not in self._called:
+                # To look for a name is quick, but to read the file again for each is not.
+                fresh = [name for name in called if file not in self._lacking.get(name, ())]
+                if called and not fresh:
+                    continue
                 data = self._data(file)
-                if called and not any(name in data for name in called):
+                if called and not any(name in data for name in fresh):
+                    for name in fresh:
+                        self._lacking.setdefault(name, set()).add(file)
                     continue
                 self._called[file] = calls_of_a_loss(data)
             found = self._called[file]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Protocol
 
-from migrate.places import Place, below, covers, descend, occurrences
+from migrate.places import Place, Starts, below, covers, descend, occurrences
 from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside, last_name
 from migrate.source import LineIndex
 
@@ -133,6 +133,7 @@ class Names:
         self._meanings: dict[tuple[str, int], Meanings] = {}
         self._places: dict[tuple[str, int, int], list[tuple[int, Place]]] = {}
         self._at: dict[int, Place] = {}
+        self._starts: Starts = {}
         self._nonlocal: set[str] = set()
         self.has_declarations = False  # whether a function assigns names of another scope
         self._reader = ScopeReader(package, has_walrus=":=" in text)
@@ -151,7 +152,7 @@ class Names:
             path = self._last
             while len(path) > 1 and not covers(path[-1], position):
                 path.pop()
-            while descend(path, position):
+            while descend(path, position, self._starts):
                 pass
             known = self._at[offset] = Place(tuple(path))
         return known
@@ -167,9 +168,19 @@ class Names:
         last = len(self.text) if end is None else end
         key = (word, start, last)
         if key not in self._places:
-            found = occurrences(self.text, word, start, last)
-            self._places[key] = [(at, self.place_at(at)) for at in found]
+            self._places[key] = list(self._placed(occurrences(self.text, word, start, last)))
         yield from self._places[key]
+
+    def _placed(self, offsets: Iterable[int]) -> Iterator[tuple[int, Place]]:
+        within = -1
+        for at in offsets:
+            # A docstring may hold a word many times over.
+            if at >= within:
+                place = self.place_at(at)
+                node = place.node
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    within = self.end(node)
+            yield at, place
 
     def start(self, node: ast.expr | ast.stmt | ast.alias | ast.keyword) -> int:
         """Return the character offset at which `node` begins."""

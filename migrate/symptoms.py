@@ -113,7 +113,11 @@ def signs(file: File, origins: Origins | None = None) -> list[Sign]:
     for use in uses(file):
         catalogue = catalogue or with_evidence()
         for difference in catalogue:
-            symptoms = [s for s in difference.evidence if _concerns(difference, s, use)]
+            symptoms = [
+                symptom
+                for symptom in difference.evidence
+                if _concerns(difference, symptom, use) and reader.may_hold(symptom)
+            ]
             if symptoms:
                 found += reader.signs(difference, symptoms, use)
     return found
@@ -155,6 +159,18 @@ class _Reader:
     def __init__(self, names: Names, origins: Origins) -> None:
         self.names = names
         self.origins = origins
+        self._held: dict[int, bool] = {}
+
+    def may_hold(self, symptom: Symptom) -> bool:
+        """Tell, by its words alone, whether the file may show a symptom: most show none."""
+        if id(symptom) not in self._held:
+            text = self.names.text
+            shown = [*symptom.methods, *(path.rpartition(".")[2] for path in symptom.calls)]
+            given = [each.rpartition(".")[2].strip("'\"") for each in symptom.given]
+            self._held[id(symptom)] = (
+                bool(symptom.displays or symptom.stored) or any(word in text for word in shown)
+            ) and (not given or "-inf" in given or any(word in text for word in given))
+        return self._held[id(symptom)]
 
     def signs(
         self, difference: Difference, symptoms: Sequence[Symptom], use: Use
