@@ -142,6 +142,16 @@ def loss_calls(file: File) -> list[LossCall]:
     return sorted(around.values(), key=lambda loss: file.names.start(loss.place.node))  # type: ignore[arg-type]
 
 
+def shown_calls(file: File) -> list[LossCall]:
+    """Return the calls of instances within f-strings, which no edit reaches."""
+    refused = {id(work.site) for work in file.works if work.refusal is not None}
+    found: dict[int, LossCall] = {}
+    for site, place in file.flow.shown:
+        if id(site) not in refused:
+            found.setdefault(id(place.node), LossCall((site,), place, {}))
+    return list(found.values())
+
+
 def class_calls(file: File) -> list[LossCall]:
     """Return what is MindSpore's where a class that inherits from a loss moves.
 

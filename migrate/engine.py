@@ -190,7 +190,7 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
     if any(work.refusal is None for work in file.works):
         # Late: most files hold nothing that could move.
         from migrate.backward import hand_over_backward
-        from migrate.connected import class_calls, loss_calls
+        from migrate.connected import class_calls, loss_calls, shown_calls
         from migrate.lacking import hand_over_lacking
         from migrate.moving import move_tensors
         from migrate.results import Results
@@ -200,7 +200,7 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
         rules = default_tensor_rules()
         settled = move_tensors(file, origins, rules)
         move_seeds(file, rules)
-        losses = [*loss_calls(file), *class_calls(file)]
+        losses = [*loss_calls(file), *class_calls(file), *shown_calls(file)]
         if losses:
             results = Results(file, origins, losses)
             file.moves += hand_over_backward(file, origins, rules, results, Status.MANUAL)

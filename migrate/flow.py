@@ -122,6 +122,9 @@ class Flow:
     edited_calls : list of InstanceCall
         Those whose keywords are to be renamed or to go, or that lose their `.forward`.
     device_calls : list of DeviceCall
+    shown : list of (Site, Place)
+        Calls within f-strings, each with a constructor whose instance may be called; the place is
+        that of the f-string and the call.
     calls_abroad : list of (Names, InstanceCall)
         Those of other files of the project that are edited along with this one.
     containers : list of Container
@@ -133,6 +136,7 @@ class Flow:
     calls: list[InstanceCall] = field(default_factory=list)
     edited_calls: list[InstanceCall] = field(default_factory=list)
     device_calls: list[DeviceCall] = field(default_factory=list)
+    shown: list[tuple[Site, Place]] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
     calls_abroad: list[tuple[Names, InstanceCall]] = field(default_factory=list)
     refusals: dict[int, Refusal] = field(default_factory=dict)
@@ -295,7 +299,7 @@ class _Follower:
         site, place, way, fresh = visit.site, visit.place, visit.way, visit.fresh
         node, parent = place.node, place.parent()
         if isinstance(node, ast.JoinedStr):
-            self._read_fstring(site, node, visit.origin)
+            self._read_fstring(site, place, node, visit.origin, way)
             return
         key = (id(node), id(site), way)
         if key in self.visited:
@@ -507,21 +511,36 @@ class _Follower:
             if statement is None:
                 self._follow(site, moved, ())
 
-    def _read_fstring(self, site: Site, string: ast.JoinedStr, origin: Holder | None) -> None:
+    def _read_fstring(
+        self, site: Site, place: Place, string: ast.JoinedStr, origin: Holder | None, way: Way
+    ) -> None:
         """Hand over where an f-string, which cannot be edited, does more than a plain call."""
-        name = origin.name if origin is not None else ""
+        called = self._names_of(origin) if origin is not None else set()
+        file = "" if self.names is self._home.names else f" of {self.names.path}"
+        where = f"the f-string in line {string.lineno}{file}"
         for node in ast.walk(string):
             if not isinstance(node, (ast.Call, ast.Attribute)):
                 continue
             receiver = node.func if isinstance(node, ast.Call) else node.value
-            if name not in (getattr(receiver, "id", None), getattr(receiver, "attr", None)):
+            if way and isinstance(receiver, ast.Subscript):
+                receiver = receiver.value
+            elif way:
+                continue
+            name = getattr(receiver, "attr", getattr(receiver, "id", ""))
+            if (type(receiver), name) not in called:
                 continue
             if isinstance(node, ast.Call) and node.keywords:
-                reason = f"the f-string in line {string.lineno} calls it with keywords"
+                reason = f"{where} calls it with keywords"
                 self._refuse(site, "keyword-call", reason)
-            elif isinstance(node, ast.Attribute) and node.attr in MODULE_ATTRIBUTES:
-                reason = f"the f-string in line {string.lineno} uses `.{node.attr}` of it"
+            elif isinstance(node, ast.Call):
+                self.flow.shown.append((site, place.down(node)))
+            elif node.attr in MODULE_ATTRIBUTES:
+                reason = f"{where} uses `.{node.attr}` of it"
                 self._refuse(site, "instance-attribute", reason)
+
+    def _names_of(self, holder: Holder) -> set[tuple[type[ast.expr], str]]:
+        """Return how a name or an attribute is written in this file."""
+        return {(ast.Attribute if holder.scope is None else ast.Name, holder.name)}
 
     def _read_call(
         self, site: Site, place: Place, receiver: ast.expr, *, fresh: bool, forward: bool = False
@@ -613,6 +632,12 @@ class _Abroad(_Follower):
     @property
     def _home(self) -> _Follower:
         return self.home
+
+    def _names_of(self, holder: Holder) -> set[tuple[type[ast.expr], str]]:
+        aliases = (place.node for _, place in self.names.places_of(holder.name))
+        others = {each.asname for each in aliases if isinstance(each, ast.alias) and each.asname}
+        found: set[tuple[type[ast.expr], str]] = {(ast.Name, name) for name in others}
+        return found | {(ast.Name, holder.name), (ast.Attribute, holder.name)}
 
     def _possible(self, site: Site, receiver: ast.expr) -> Possible:
         found = self.values.possible(receiver)

@@ -62,13 +62,17 @@ class Results:
                     yield place
 
     def strings(self) -> Iterator[Place]:
-        """Yield the f-strings that name what may hold what a loss gives, each once."""
-        seen: set[int] = set()
+        """Yield the f-strings that name what may hold what a loss gives, or compute one."""
+        found: dict[int, Place] = {}
         for word in sorted(self._words):
             for _, place in self.names.places_of(word):
-                if isinstance(place.node, ast.JoinedStr) and id(place.node) not in seen:
-                    seen.add(id(place.node))
-                    yield place
+                if isinstance(place.node, ast.JoinedStr):
+                    found.setdefault(id(place.node), place)
+        for loss in list(self.by_call.values()):
+            for step, node in enumerate(reversed(loss.place.path)):
+                if isinstance(node, ast.JoinedStr):
+                    found.setdefault(id(node), loss.place.up(step))
+        yield from found.values()
 
     def _spread(self, names: Names, starts: list[Place]) -> frozenset[str]:
         return spread(names, starts)

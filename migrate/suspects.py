@@ -59,15 +59,25 @@ def suspects(names: Names) -> Iterator[Suspect]:
     seen: set[int] = set()
     for start, end in sorted(_marked(names.text)):
         for offset in (start, end - 1):
-            place = names.place_at(offset)
-            while place.path and not isinstance(place.node, (ast.Call, ast.stmt)):
-                place = Place(place.path[:-1])
-            if not place.path or not isinstance(place.node, ast.Call) or id(place.node) in seen:
-                continue
-            seen.add(id(place.node))
-            found = _suspect(names, place.node, place)
-            if found is not None:
-                yield found
+            for place in _calls_at(names, offset):
+                assert isinstance(place.node, ast.Call)
+                if id(place.node) not in seen:
+                    seen.add(id(place.node))
+                    found = _suspect(names, place.node, place)
+                    if found is not None:
+                        yield found
+
+
+def _calls_at(names: Names, offset: int) -> Iterator[Place]:
+    """Yield the innermost call at an offset; of an f-string, in which none is told, all."""
+    place = names.place_at(offset)
+    if isinstance(place.node, ast.JoinedStr):
+        yield from (place.down(n) for n in ast.walk(place.node) if isinstance(n, ast.Call))
+        return
+    while place.path and not isinstance(place.node, (ast.Call, ast.stmt)):
+        place = Place(place.path[:-1])
+    if place.path and isinstance(place.node, ast.Call):
+        yield place
 
 
 def _marked(text: str) -> Iterator[tuple[int, int]]:

@@ -129,6 +129,19 @@ TOGETHER = {
 
 #: Projects in which one constructor must be handed over.
 APART = {
+    "a call by keywords in an f-string": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.NLLLoss()\n",
+        "main.py": (
+            "import losses\ndef run(x, y): return float(f'{losses.criterion(input=x, target=y)}')\n"
+        ),
+    },
+    "one by another name in an f-string": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.NLLLoss()\n",
+        "main.py": (
+            "from losses import criterion as c\n"
+            "def run(x, y): return float(f'{c(input=x, target=y)}')\n"
+        ),
+    },
     "a global that another file moves": {
         "losses.py": "import torch.nn as nn\ncriterion = nn.CrossEntropyLoss()\n",
         "main.py": (

@@ -32,6 +32,19 @@ DETACH = "write mindspore.ops.stop_gradient(…) around it"
     ("body", "remedies"),
     [
         pytest.param('l = c(x, y)\nprint(f"{l:.3f}")', [ITEM], id="f-string"),
+        pytest.param(
+            'print(f"{c(x, y):.3f} {k:.3f}")', ["write `c(x, y).item()`"], id="computed in it"
+        ),
+        pytest.param(
+            "d = {'a': nn.NLLLoss()}\nprint(f\"{d['a'](x, y):.3f} {d.keys()!s:>9}\")",
+            ["write `d['a'](x, y).item()`"],
+            id="computed in it, of a dict",
+        ),
+        pytest.param(
+            'print(f"{c(x, y).detach()} {k.detach()}")',
+            [DETACH],
+            id="its method",
+        ),
         pytest.param('l = c(x, y)\nprint(f"a {k} {l!r} {l:{n}}")', [ITEM], id="any format"),
         pytest.param(
             'l = c(x, y)\nprint(f"""\n  {l}\n  {l / 2:.3f}\n""" f"{k}")',
