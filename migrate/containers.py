@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from migrate.abroad import definitions, uses_abroad
 from migrate.cell import is_taken
-from migrate.cells import Step, holders
+from migrate.cells import Step, holders, place_of
 from migrate.holders import (
     Holder,
     called_name,
@@ -19,10 +19,10 @@ from migrate.holders import (
     values_of_attribute,
     values_of_name,
 )
-from migrate.match import Site
+from migrate.match import Refusal, Site
 from migrate.places import Place
 from migrate.resolve import Names
-from migrate.routes import TORCH_CONTAINERS
+from migrate.routes import TORCH_CONTAINERS, Routes
 from migrate.values import Values
 
 #: What takes the place of a container of torch's. A CellList takes a list and nothing else.
@@ -132,6 +132,54 @@ def torch_containers(names: Names, holder: Holder) -> Iterator[tuple[Names, ast.
             meanings = where.resolve(value.func, scope)
             if any(meaning.startswith("torch.nn.") for meaning in meanings):
                 yield where, value
+
+
+class Containers:
+    """The containers that the sites of one file are put into, as far as they are known.
+
+    Parameters
+    ----------
+    names : Names
+        Of the file that is followed.
+    home : Names
+        Of the file of the constructors: only a container that is made there may change.
+    """
+
+    def __init__(self, names: Names, home: Names) -> None:
+        self._names = names
+        self._home = home
+        self._routes = Routes(names)
+        self._by_call: dict[int, Container] = {}
+
+    def __iter__(self) -> Iterator[Container]:
+        return iter(self._by_call.values())
+
+    def put(self, site: Site, path: str, call: ast.Call, place: Place) -> Refusal | None:
+        """Put a site into what a call of `path` at `place` makes, or return why it cannot be."""
+        container = self._by_call.get(id(call)) or container_of(path, call, place)
+        if container is None:
+            return Refusal("torch-container", f"line {call.lineno} puts it into {path}")
+        self._by_call[id(call)] = container
+        container.sites.append(site)
+        return None
+
+    def add(self, site: Site, holder: Holder) -> list[Refusal]:
+        """Put a site into all containers that `holder` holds; return why it cannot be."""
+        refusals = []
+        for names, call in torch_containers(self._names, holder):
+            found = self._by_call.get(id(call))
+            place = place_of(names, call)
+            if found is None and names is self._home and place is not None:
+                meaning = self._routes.torch_container(call, place)
+                found = container_of(meaning, call, place)
+            if found is None:
+                where = "" if names is self._home else f" of {names.path}"
+                reason = f"it is put into what line {call.lineno}{where} makes"
+                refusals.append(Refusal("torch-container", reason))
+            elif site not in found.sites:
+                self._by_call[id(call)] = found
+                found.sites.append(site)
+        return refusals
 
 
 #: The keys that a CellDict takes, unless a Cell has an attribute of that name.

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from migrate.flow import DeviceCall, InstanceCall, follow
+from migrate.flow import DeviceCall, InstanceCall
 from migrate.match import Refusal, Site
 from migrate.model import Claim, Edit, Pair, Span, Status
 from migrate.places import Place
@@ -14,6 +14,7 @@ from migrate.proving import pair_of, proof_of
 from migrate.removal import statement_removal
 from migrate.resolve import Names
 from migrate.splice import apply
+from migrate.walk import follow
 from migrate.work import Called, Draft, File, Move, Spelled, Work, moved_questions, settle
 
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate.asked import constructors_of
-from migrate.flow import follow
 from migrate.match import Form, Refusal, Site, bind
 from migrate.model import Evidence, Pair
 from migrate.places import Place
@@ -20,6 +19,7 @@ from migrate.proving import proof_of
 from migrate.references import Trail, follow_value, grouped
 from migrate.resolve import NONE, Names
 from migrate.rewrite import Plan, plan
+from migrate.walk import follow
 from migrate.work import File, Group, Kept, Work, moved_questions
 
 if TYPE_CHECKING:
