@@ -96,7 +96,7 @@ class Layout:
         """Return the first components of the modules in `files`, and of the folders around."""
         folders: dict[str, list[str]] = {}
         for file in files:
-            folders.setdefault(os.path.dirname(file), []).append(file)  # noqa: PTH120
+            folders.setdefault(file.rpartition("/")[0], []).append(file)
         found: set[str] = set()
         for own in folders.values():
             root, package = self._package(self._folder(own[0]))

@@ -14,8 +14,20 @@ ROOT = Path(__file__).resolve().parents[1]
 USES = "from torch.nn import NLLLoss\n\ncriterion = NLLLoss()\n"
 
 
+#: Targets that every tree meets.
+ANY = ("--at-most", "1e9", "--at-least", "0", "--index-at-most", "1e9")
+
+
 def bench(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "bench"), "--rounds", "1", *arguments]
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "bench"),
+        "--rounds",
+        "1",
+        "--index-at-most",
+        "1e9",
+        *arguments,
+    ]
     environment = {**os.environ, **environment}
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
@@ -31,19 +43,20 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_within_the_targets(tree: Path) -> None:
-    done = bench(str(tree), "--at-most", "1e9", "--at-least", "0")
+    done = bench(str(tree), *ANY)
     assert done.returncode == 0, done.stderr
     # Two of the thirteen are the sample: the first and the last. The plain one is not picked.
     assert "and parse 13 files, 39 lines" in done.stdout
     assert "QualifiedNameProvider, 2 files, 6 lines" in done.stdout
-    assert done.stdout.count("| tree |") == 8  # the head, too
+    assert done.stdout.count("| tree |") == 10  # the head, too
 
 
 @pytest.mark.parametrize(
     "targets",
     [
-        pytest.param(["--at-most", "0", "--at-least", "0"], id="slower than the reference allows"),
-        pytest.param(["--at-most", "1e9", "--at-least", "1e9"], id="too near to the resolver"),
+        pytest.param([*ANY, "--at-most", "0"], id="slower than the reference allows"),
+        pytest.param([*ANY, "--at-least", "1e9"], id="too near to the resolver"),
+        pytest.param([*ANY, "--index-at-most", "-1"], id="an index that costs too much"),
     ],
 )
 def test_missed_target_fails_and_is_written_down(
@@ -60,7 +73,7 @@ def test_missed_target_fails_and_is_written_down(
 
 def test_early_import(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import libcst\n")
-    done = bench(str(tree), "--at-most", "1e9", "--at-least", "0", PYTHONPATH=str(tmp_path))
+    done = bench(str(tree), *ANY, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert "--version imports libcst" in done.stderr
     assert "check imports libcst" in done.stderr
