@@ -9,7 +9,25 @@ from migrate.attributes import DEVICE_METHODS
 from migrate.holders import owner_of, related_classes, values_of_attribute, values_of_name
 from migrate.match import Refusal, Site
 from migrate.places import Place
-from migrate.resolve import Names
+from migrate.resolve import UNBOUND, Names
+
+
+def question_at(names: Names, site: Site, place: Place) -> Place | None:
+    """Return the isinstance that names the class of a site at `place`, alone or in a tuple."""
+    if place.node is not site.place.node or site.rule.kind == "function":
+        return None
+    outer = place.up() if isinstance(place.parent(), ast.Tuple) else place
+    call = outer.parent()
+    if (
+        isinstance(call, ast.Call)
+        and len(call.args) == 2
+        and call.args[1] is outer.node
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "isinstance"
+        and names.lookup("isinstance", names.scope_of(place)) == {UNBOUND}
+    ):
+        return outer.up()
+    return None
 
 
 def constructors_of(

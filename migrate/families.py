@@ -11,11 +11,11 @@ from migrate.match import Refusal, Site
 from migrate.model import Edit, Evidence, Span
 from migrate.origins import place_of
 from migrate.places import Place
-from migrate.references import reads_names
 from migrate.removal import is_exported
 from migrate.resolve import Names
 from migrate.rewrite import Plan
 from migrate.scopes import FUNCTIONS
+from migrate.spelled import reads_names
 from migrate.splice import apply
 from migrate.subclasses import Subclass, read_subclass
 from migrate.work import Draft, File, Group, Move, Work

@@ -14,8 +14,8 @@ from migrate.handed import index_of
 from migrate.match import Refusal, Site
 from migrate.model import Evidence
 from migrate.places import Place
+from migrate.prove.made import Array
 from migrate.prove.operands import Claim, arrays, dtypes, ranks, tensors
-from migrate.prove.tensors import Array
 from migrate.tensor_edits import Rewriting, Wish, merged, rewriting, rewritten
 from migrate.tensors import flows, results
 from migrate.work import Draft, File, Move

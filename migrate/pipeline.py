@@ -6,18 +6,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import pickle
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
-from functools import lru_cache, partial
+from functools import partial
 from heapq import merge
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
 from migrate.discover import discover, package_of
 from migrate.errors import MigrateError, WriteError
@@ -25,16 +21,8 @@ from migrate.model import Claim, FileResult, Labels
 from migrate.project import Project
 from migrate.ruleset import RuleSet, default_rules, load
 from migrate.source import decode, read, write_atomically
-from migrate.survey import Scan, Scanned, prefilter, survey
-
-if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-
-# Small enough that workers end together and an interrupt is soon heard.
-_CHUNK = 32
-
-# Below this many files a pool costs more than it saves.
-_WORTH_A_POOL = 8 * _CHUNK
+from migrate.survey import prefilter, survey
+from migrate.workers import in_processes, processes_for, scans, workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +37,6 @@ class FileMigration(FileResult):
 
     old: bytes = b""
     new: bytes = b""
-
-
-_Migrate: TypeAlias = Callable[[str], FileMigration]
 
 
 def migrate_source(
@@ -241,13 +226,13 @@ def _migrated(
     files: list[str], one: Callable[..., FileMigration], rules: RuleSet, jobs: int
 ) -> Iterator[FileMigration]:
     """Yield the answer for every file, in their order: all are scanned, some are looked into."""
-    processes = _processes(jobs, len(files))
+    processes = processes_for(jobs, len(files))
     with ExitStack() as stack:
         if processes > 1:
-            pool = stack.enter_context(_pool(processes))
-            chosen, project = survey(files, rules, partial(_scans, pool))
+            pool = stack.enter_context(workers(processes))
+            chosen, project = survey(files, rules, partial(scans, pool))
             one = partial(one, project=project)
-            answers = _in_processes(chosen, one, processes, pool=pool)
+            answers = in_processes(chosen, one, _died, processes, pool=pool)
         else:
             chosen, project = survey(files, rules)
             answers = map(partial(one, project=project), chosen)
@@ -330,6 +315,12 @@ def _at_boundary(path: str, work: Callable[[], FileMigration]) -> FileMigration:
         return FileMigration(path, error=f"{what}: {remedy}", traceback=traceback.format_exc())
 
 
+def _died(path: str) -> FileMigration:
+    what = "the process that worked on it died, out of memory or stack"
+    remedy = "leave the file out, and please report it"
+    return FileMigration(path, error=f"{what}: {remedy}")
+
+
 def _migrate(
     data: bytes,
     path: str,
@@ -360,98 +351,3 @@ def _write(migration: FileMigration) -> FileMigration:
             raise WriteError("the file changed while it was migrated", remedy="run again")
         write_atomically(migration.path, migration.new)
     return migration
-
-
-def _processes(asked: int, files: int) -> int:
-    if asked == 0:
-        asked = _cores() if files >= _WORTH_A_POOL else 1
-    return min(asked, -(-files // _CHUNK))
-
-
-def _cores() -> int:
-    # The cores this process may use: in a container, fewer than there are.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _in_processes(
-    files: Sequence[str], one: _Migrate, processes: int, size: int = _CHUNK,
-    pool: ProcessPoolExecutor | None = None,
-) -> Iterator[FileMigration]:  # fmt: skip
-    """Yield the answer for every file, in their order; `pool` does the work while it lives."""
-    from concurrent.futures.process import BrokenProcessPool
-
-    chunks = [files[start : start + size] for start in range(0, len(files), size)]
-    answered = partial(_answers, pickle.dumps(one))
-    done = 0
-    while done < len(chunks):
-        try:
-            with _pool(processes) if pool is None else nullcontext(pool) as workers:
-                for answers in workers.map(answered, chunks[done:]):
-                    yield from answers
-                    done += 1
-        except BrokenProcessPool:
-            pool = None
-            # Some file killed its worker, and with it every chunk under way. One worker goes
-            # through the first of them again, so that only the culprit has no answer.
-            if size > 1:
-                yield from _in_processes(chunks[done], one, 1, size=1)
-            else:
-                what = "the process that worked on it died, out of memory or stack"
-                remedy = "leave the file out, and please report it"
-                yield FileMigration(chunks[done][0], error=f"{what}: {remedy}")
-            done += 1
-
-
-def _scans(pool: ProcessPoolExecutor, scan: Scan, files: Sequence[str]) -> Iterator[Scanned]:
-    """Yield what the bytes of every file tell; where a worker dies, all that is left is a hit."""
-    from concurrent.futures.process import BrokenProcessPool
-
-    size = 4 * _CHUNK
-    done = 0
-    try:
-        for answers in pool.map(scan, [files[n : n + size] for n in range(0, len(files), size)]):
-            yield from answers
-            done += len(answers)
-    except BrokenProcessPool:
-        yield from (Scanned(mentions=True) for _ in files[done:])
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    # Never a fork of a process that may have threads; the server forks from a clean one.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    # Python starts the server with `-c`, which puts the current folder in front of sys.path: a
-    # selectors.py in the user's tree would be imported, and run, in place of Python's own.
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        with ProcessPoolExecutor(processes, context, initializer=_start) as pool:
-            yield pool
-    finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
-
-
-def _start() -> None:
-    # The interrupt is the parent's to handle; a worker ends its file.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.disable()
-
-
-@lru_cache(1)
-def _loaded(one: bytes) -> _Migrate:
-    """Take what every chunk needs once: with it comes what the project has read already."""
-    loaded: _Migrate = pickle.loads(one)
-    return loaded
-
-
-def _answers(one: bytes, paths: Sequence[str]) -> list[FileMigration]:
-    return list(map(_loaded(one), paths))

@@ -7,11 +7,8 @@ handed over, because whoever calls it decides on its arguments.
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
 
+from migrate.asked import question_at
 from migrate.holders import (
     Holder,
     owner_of,
@@ -23,46 +20,16 @@ from migrate.holders import (
 from migrate.match import Form, Refusal, Site
 from migrate.places import Place
 from migrate.removal import is_exported
-from migrate.resolve import OWN, UNBOUND, Names
-from migrate.scopes import FUNCTIONS, Scope
+from migrate.resolve import UNBOUND, Names
+from migrate.scopes import FUNCTIONS
+from migrate.spelled import reads_names
+from migrate.trails import Trail
+from migrate.wrappers import is_entered, is_plain, may_call
 
 _LOAD = ast.Load
 
-#: Calls that read names out of strings, or all that there are; `model.eval()` is none.
-_READS_NAMES = re.compile(r"(?<![\w.])(?:eval|exec|globals|locals|vars)\(")
-
 #: Builtins that look at the keys of a mapping, or at how many members something has.
 _READ_KEYS = frozenset({"all", "any", "enumerate", "iter", "len", "list", "set", "sorted", "tuple"})
-
-#: Decorators that call the function with what they were called with, and hold nothing back.
-_PLAIN_DECORATORS = frozenset({"abstractmethod", "classmethod", "no_grad", "staticmethod"})
-
-#: Bases that read no attribute of a class that inherits from them.
-_PLAIN_BASES = frozenset({"torch.nn.Module", "abc.ABC", "typing.Protocol"})
-
-
-@dataclass(slots=True)
-class Trail:
-    """What becomes of one value.
-
-    Attributes
-    ----------
-    site : Site
-    calls : list of Place
-        The calls of it, or of what partial made of it.
-    shared : set of tuple
-        The names, attributes and containers on its way, which other values may share.
-    asked : list of Place
-        The calls of isinstance that ask for it.
-    refusal : Refusal or None
-        Why not every use of it is seen.
-    """
-
-    site: Site
-    calls: list[Place] = field(default_factory=list)
-    shared: set[tuple[object, ...]] = field(default_factory=set)
-    asked: list[Place] = field(default_factory=list)
-    refusal: Refusal | None = None
 
 
 def follow_value(names: Names, site: Site, *, is_init: bool) -> Trail:
@@ -124,7 +91,8 @@ class _Walker:
             self._refuse(node, "uses it inside an f-string")
         elif isinstance(parent, ast.Call) and parent.func is node:
             self.trail.calls.append(place.up())
-        elif (question := self._question(place)) is not None:
+        elif (question := question_at(self.names, self.trail.site, place)) is not None:
+            self.trail.shared.add(("question", id(question.node)))
             self.trail.asked.append(question)
         elif isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
             self._bound(place, parent, is_container=False)
@@ -151,24 +119,6 @@ class _Walker:
                 self._refuse(parent, "compares it")
         elif not (isinstance(parent, ast.Expr) or _is_test(place)):
             self._refuse(node, "does something else with it than to call it")
-
-    def _question(self, place: Place) -> Place | None:
-        """Return the isinstance that names the class of the site, alone or in a tuple."""
-        if place.node is not self.trail.site.place.node or self.is_function:
-            return None
-        outer = place.up() if isinstance(place.parent(), ast.Tuple) else place
-        call = outer.parent()
-        if (
-            isinstance(call, ast.Call)
-            and len(call.args) == 2
-            and call.args[1] is outer.node
-            and isinstance(call.func, ast.Name)
-            and call.func.id == "isinstance"
-            and self.names.lookup("isinstance", self.names.scope_of(place)) == {UNBOUND}
-        ):
-            self.trail.shared.add(("question", id(call)))
-            return outer.up()
-        return None
 
     def _element(self, place: Place, parent: ast.Dict | ast.Tuple | ast.List) -> None:
         if isinstance(parent, ast.Dict):
@@ -314,21 +264,11 @@ class _Walker:
             if self.is_function:
                 self._refuse(holder.owner, "makes a method of it")
             for each in related:
-                self._plain_bases(each)
+                reason = may_call(self.names, each)
+                if reason:
+                    self._refuse(each, reason)
             uses = uses_of_attribute(self.names, holder.name, related)
         self.ahead += [(use, holder.name, kind) for use, _ in uses]
-
-    def _plain_bases(self, owner: ast.ClassDef) -> None:
-        place = self.names.place_at(self.names.start(owner))
-        scope = self.names.scope_of(place)
-        plain = _PLAIN_BASES | {OWN}
-        for base in owner.bases:
-            meanings = self.names.resolve(base, scope)
-            is_object = meanings == {UNBOUND} and ast.unparse(base) == "object"
-            if not (meanings <= plain or is_object):
-                self._refuse(owner, f"inherits from `{ast.unparse(base)}`, which may call it")
-        if owner.keywords or any(not self._is_plain(d) for d in owner.decorator_list):
-            self._refuse(owner, "has a decorator or a metaclass, which may call it")
 
     def _default(
         self, place: Place, arguments: ast.arguments, *, is_container: bool, kind: str = ""
@@ -353,16 +293,11 @@ class _Walker:
         kind: str,
     ) -> None:
         decorators = getattr(function, "decorator_list", ())
-        if any(not self._is_plain(decorator) for decorator in decorators):
+        if any(not is_plain(decorator) for decorator in decorators):
             self._refuse(function, "has a decorator, which may do something else with it")
             return
         scope = self.names.inner_scope(function, self.names.scope_of(place))
         self._holder(Holder(name, scope=scope), kind=kind)
-
-    def _is_plain(self, decorator: ast.expr) -> bool:
-        if isinstance(decorator, ast.Call):
-            decorator = decorator.func
-        return str(getattr(decorator, "attr", getattr(decorator, "id", ""))) in _PLAIN_DECORATORS
 
     def _argument(self, place: Place, *, is_container: bool, kind: str = "") -> None:
         by_name = isinstance(place.parent(), ast.keyword)
@@ -387,31 +322,12 @@ class _Walker:
         if (
             not reached
             or any(isinstance(a, ast.Starred) for a in before)
-            or not self._is_entered(name, scope)
+            or not is_entered(self.names, name, scope)
         ):
             self._refuse(call, f"passes it to `{_short(ast.unparse(call.func))}`")
             return
         for holder in reached:
             self._holder(holder, kind=kind)
-
-    def _is_entered(self, name: str, scope: Scope) -> bool:
-        """Tell whether calling a name enters one function or class of this file, and only that."""
-        bound = self.names.bindings_of(name, scope)
-        if bound is None or len(bound[0]) != 1:
-            return False
-        statement = bound[0][0].statement
-        decorators = getattr(statement, "decorator_list", ())
-        if any(not self._is_plain(decorator) for decorator in decorators):
-            return False
-        if isinstance(statement, FUNCTIONS):
-            return True
-        if not isinstance(statement, ast.ClassDef) or statement.keywords:
-            return False
-        methods = [node for node in statement.body if isinstance(node, FUNCTIONS)]
-        named = {method.name: method for method in methods}
-        return (
-            "__new__" not in named and "__init__" in named and not named["__init__"].decorator_list
-        )
 
     def _returned(self, place: Place) -> None:
         index = max(i for i, n in enumerate(place.path) if isinstance(n, (*FUNCTIONS, ast.Lambda)))
@@ -448,18 +364,6 @@ class _Walker:
                 self._refuse(use.node, f"passes `{function.name}` on, which returns it")
 
 
-def reads_names(names: Names, scope: Scope) -> bool:
-    """Tell whether the code that sees the names of a scope reads names out of strings."""
-    node = scope.node
-    text = names.slice(node) if isinstance(node, (ast.stmt, ast.expr)) else names.text
-    return _reads_names(text)
-
-
-@lru_cache(4)
-def _reads_names(text: str) -> bool:
-    return _READS_NAMES.search(text) is not None
-
-
 def _is_test(place: Place) -> bool:
     """Tell whether a value is only asked whether it is true."""
     node, parent = place.node, place.parent()
@@ -486,24 +390,3 @@ def _reads_keys_only(string: ast.JoinedStr, name: str) -> bool:
 
 def _short(text: str, limit: int = 40) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def grouped(trails: Sequence[Trail]) -> Iterator[list[Trail]]:
-    """Yield the trails that meet: in a name, in a container or in a call."""
-    keys: list[set[tuple[object, ...]]] = [
-        {*trail.shared, *(("call", id(place.node)) for place in trail.calls)} for trail in trails
-    ]
-    left = list(range(len(trails)))
-    while left:
-        group = [left.pop(0)]
-        reach = set(keys[group[0]])
-        grown = True
-        while grown:
-            grown = False
-            for index in list(left):
-                if keys[index] & reach:
-                    left.remove(index)
-                    group.append(index)
-                    reach |= keys[index]
-                    grown = True
-        yield [trails[index] for index in sorted(group)]

@@ -12,24 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrate.attributes import DEVICE_METHODS, not_a_device
 from migrate.connected import Flow, LossCall, Node
+from migrate.covered import Covered, mentions_torch
 from migrate.handed import handed_on
 from migrate.holders import uses_of_name
 from migrate.places import Place
 from migrate.removal import is_exported
-from migrate.resolve import UNBOUND, Names
+from migrate.resolve import Names
+from migrate.shown import is_common, is_reader, is_shown
 
 if TYPE_CHECKING:
     from migrate.origins import Origins
     from migrate.reaching import Definition
-    from migrate.tensor_rules import TensorRule, TensorRules
-
-#: Builtins that only read a tensor, and read the same of MindSpore's.
-_READERS = frozenset({"bool", "float", "int", "len", "print", "repr", "str", "type"})
-
-#: Attributes that both frameworks' tensors have.
-_COMMON = frozenset({"ndim", "shape"})
+    from migrate.tensor_rules import TensorRules
 
 
 def flows(
@@ -87,9 +82,9 @@ class _Follower:
     def __init__(self, names: Names, index: _Index, origins: Origins, rules: TensorRules) -> None:
         self.names = names
         self.origins = origins
-        self.rules = rules
         self.losses = index.losses
         self.by_operand, self.results = index.by_operand, index.results
+        self.covered = Covered(names, origins, rules, index.results)
         self.flow = Flow()
         self.work: list[tuple[str, Place]] = []
         self.seen: set[tuple[str, int]] = set()
@@ -109,7 +104,7 @@ class _Follower:
         self.flow.nodes = {
             key: node
             for key, node in self.flow.nodes.items()
-            if node.operands and all(map(self._is_made_here, node.operands))
+            if node.operands and all(map(self.covered.is_made_here, node.operands))
         }
         return self.flow
 
@@ -147,7 +142,9 @@ class _Follower:
         return (
             weight is not None
             and loss.sites[0].rule.kind == "class"
-            and any(self._mentions_torch(o.expression, o.place) for o in self.origins.of(weight))
+            and any(
+                mentions_torch(self.names, o.expression, o.place) for o in self.origins.of(weight)
+            )
         )
 
     def _stay(self, place: Place, why: str) -> None:
@@ -162,13 +159,13 @@ class _Follower:
         if isinstance(node, ast.Name):
             self._name(place, node)
             return
-        if self._is_handed_on(place):
+        if self.covered.is_handed_on(place):
             self._handed_on(place)
             return
         if not isinstance(node, ast.Call) or id(node) in self.results:
             self._boundary(place)
             return
-        made = self._node(place)
+        made = self.covered.node(place)
         if made is None:
             self._boundary(place)
             return
@@ -180,11 +177,6 @@ class _Follower:
         for operand in made.operands:
             self.flow.uses.setdefault(id(operand.node), []).append(("goes", node))
             self.work.append(("value", operand))
-
-    def _is_handed_on(self, place: Place) -> bool:
-        """Tell whether tensors that are made here are handed on as it is written."""
-        parts = handed_on(place)
-        return bool(parts) and all(map(self._is_made_here, parts))
 
     def _handed_on(self, place: Place) -> None:
         node = place.node
@@ -228,7 +220,7 @@ class _Follower:
                         break
 
     def _mixed(self, place: Place, values: list[ast.expr]) -> None:
-        if any(self._mentions_torch(value, place) for value in values):
+        if any(mentions_torch(self.names, value, place) for value in values):
             self._stay(place, f"`{ast.unparse(place.node)}` may hold something else")
 
     def _defined(self, definition: Definition, place: Place) -> None:
@@ -257,92 +249,16 @@ class _Follower:
         bound = self.names.bindings_of(name, self.names.scope_of(place))
         for read, _ in uses_of_name(self.names, bound[1], name) if bound is not None else ():
             # In an f-string, which assignment a name sees is not told.
-            if isinstance(read.node, ast.JoinedStr) and not _is_shown(read.node, name):
+            if isinstance(read.node, ast.JoinedStr) and not is_shown(read.node, name):
                 self._stay(read, f"`{name}` is formatted in an f-string")
 
     def _boundary(self, place: Place) -> None:
         """End where nothing more is known, unless that is torch's for certain."""
         assert isinstance(place.node, ast.expr)
-        if id(place.node) not in self.results and self._mentions_torch(place.node, place):
+        if id(place.node) not in self.results and mentions_torch(self.names, place.node, place):
             self._stay(place, f"no rule for `{_short(place.node)}`")
 
-    def _mentions_torch(self, expression: ast.expr, place: Place) -> bool:
-        """Tell whether torch takes part in an expression, by itself or by what a name holds."""
-        scope = self.names.scope_of(place)
-        for node in ast.walk(expression):
-            if not isinstance(node, (ast.Name, ast.Attribute)):
-                continue
-            if any(m.partition(".")[0] == "torch" for m in self.names.resolve(node, scope)):
-                return True
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                bound = self.names.bindings_of(node.id, scope)
-                for binding in bound[0] if bound is not None else ():
-                    value = binding.value
-                    if isinstance(value, ast.Call) and any(
-                        m.partition(".")[0] == "torch"
-                        for m in self.names.resolve(value.func, bound[1])  # type: ignore[index]
-                    ):
-                        return True
-        return False
-
     # -- calls -----------------------------------------------------------------------------------
-
-    def _node(self, place: Place) -> Node | None:
-        """Return the call at a place as what a rule covers, or None."""
-        call = place.node
-        assert isinstance(call, ast.Call)
-        rule = self._rule_of(call, place)
-        if rule is not None and rule.kind == "module":
-            return None  # no tensor, until it is called
-        if rule is not None:
-            return Node(rule, None, place, tuple(self._tensors(rule, place, call)))
-        module = self._module_of(Place((*place.path, call.func)))
-        if module is not None and len(call.args) == 1 and not call.keywords:
-            rule = self._rule_of(module.node, module)  # type: ignore[arg-type]
-            assert rule is not None
-            return Node(rule, None, place, (Place((*place.path, call.args[0])),), module)
-        if not isinstance(call.func, ast.Attribute):
-            return None
-        method = self.rules.methods.get(call.func.attr)
-        scope = self.names.scope_of(place)
-        if method is None or any("." in m for m in self.names.resolve(call.func, scope)):
-            return None
-        inner = Place((*place.path, call.func, call.func.value))
-        if call.func.attr in DEVICE_METHODS and not_a_device(
-            self.names, call.func.attr, call, scope
-        ):
-            return None  # `.to(x)` casts where x is a dtype
-        if method.kind == "filling":
-            made = call.func.value
-            receiver = self._rule_of(made, inner) if isinstance(made, ast.Call) else None
-            if receiver is None or receiver.id != method.receiver:
-                return None
-            return Node(method, receiver, place, ())
-        bare = method.target is None or method.reading in _AS_WRITTEN
-        if bare and not self._is_made_here(inner):
-            return None
-        return Node(method, None, place, (inner,))
-
-    def _rule_of(self, call: ast.Call, place: Place) -> TensorRule | None:
-        meanings = self.names.resolve(call.func, self.names.scope_of(place))
-        found = {self.rules.by_path.get(meaning) for meaning in meanings}
-        return found.pop() if len(found) == 1 else None
-
-    def _module_of(self, place: Place) -> Place | None:
-        """Return where the module that is called at `place` is made, if a rule covers it."""
-        from migrate.origins import place_of
-
-        if isinstance(place.node, ast.Name):
-            definitions = self.origins.definitions(place)
-            if len(definitions) != 1 or definitions[0].value is None or definitions[0].index:
-                return None
-            made = place_of(self.names, definitions[0].value)
-        else:
-            made = place
-        if made is None or not isinstance(made.node, ast.Call):
-            return None
-        rule = self._rule_of(made.node, made)
-        return made if rule is not None and rule.kind == "module" else None
 
     def _made(self, node: Node, module: Place) -> None:
         """Take in the constructor of a module, with every use of its name."""
@@ -356,48 +272,13 @@ class _Follower:
             for read in self.origins.readers(definition, name):
                 up = read.up()
                 calls = isinstance(up.node, ast.Call) and up.node.func is read.node
-                if not calls or self._node(up) is None:
+                if not calls or self.covered.node(up) is None:
                     self._stay(read, f"`{call.func.id}` is used for something else")
                 else:
                     self.work.append(("value", up))
         parent = module.parent()
         if not isinstance(parent, ast.Assign) or parent.targets[1:]:
             self._stay(module, f"`{call.func.id}` is not assigned alone")
-
-    def _is_made_here(self, place: Place) -> bool:
-        """Tell whether a tensor comes from a rule's call, or is a loss: not from a parameter."""
-        from migrate.origins import place_of
-
-        work, seen = [place], set[int]()
-        while work:
-            each = work.pop()
-            node = each.node
-            if id(node) in seen or id(node) in self.results:
-                continue
-            seen.add(id(node))
-            if isinstance(node, ast.Call):
-                if self._node(each) is None:
-                    return False
-                continue
-            if isinstance(node, ast.Name):
-                values = [d.value for d in self.origins.definitions(each) if d.index is None]
-                parts = [None if v is None else place_of(self.names, v) for v in values]
-            else:
-                parts = list(handed_on(each))
-            if not parts or None in parts:
-                return False
-            work += [part for part in parts if part is not None]
-        return True
-
-    def _tensors(self, rule: TensorRule, place: Place, call: ast.Call) -> Iterator[Place]:
-        form = rule.source.form(len(call.args)) or ()
-        for name, value in zip(form, call.args, strict=False):
-            if rule.travel[name.lstrip("*")].role == "tensor":
-                yield Place((*place.path, value))
-        for keyword in call.keywords:
-            travel = rule.travel.get(str(keyword.arg))
-            if travel is not None and travel.role == "tensor":
-                yield Place((*place.path, keyword, keyword.value))
 
     # -- forward ---------------------------------------------------------------------------------
 
@@ -418,7 +299,7 @@ class _Follower:
             self._attribute(place, parent)
         elif isinstance(parent, (ast.Call, ast.keyword)):
             self._argument(place)
-        elif self._is_handed_on(place.up()) and getattr(parent, "slice", None) is not node:
+        elif self.covered.is_handed_on(place.up()) and getattr(parent, "slice", None) is not node:
             uses.append(("goes", parent))  # type: ignore[arg-type]
             self.work.append(("value", place.up()))
         else:
@@ -461,7 +342,7 @@ class _Follower:
         assert isinstance(node, ast.expr)
         uses = self.flow.uses[id(node)]
         if isinstance(call, ast.Call) and call.func is attribute:
-            made = self._node(place.up(2))
+            made = self.covered.node(place.up(2))
             if made is not None:
                 uses.append(("reads" if made.rule.reading in _NUMBERS else "goes", call))
                 self.work.append(("value", place.up(2)))
@@ -470,7 +351,7 @@ class _Follower:
             uses.append(("shows", node))
             self.work.append(("value", place.up(3)))
             return
-        elif attribute.attr in _COMMON and isinstance(attribute.ctx, ast.Load):
+        elif is_common(attribute):
             uses.append(("shows", node))
             return
         self._stay(place, f"no rule for `.{attribute.attr}` of a tensor")
@@ -482,7 +363,7 @@ class _Follower:
             isinstance(keyword, ast.keyword)
             and keyword.arg == "device"
             and isinstance(call.node, ast.Call)
-            and self._node(call) is not None
+            and self.covered.node(call) is not None
         )
 
     def _argument(self, place: Place) -> None:
@@ -492,38 +373,15 @@ class _Follower:
         call = up.node
         uses = self.flow.uses[id(node)]
         if isinstance(call, ast.Call) and call.func is not node:
-            if self._is_reader(call, up):
+            if is_reader(self.names, call, up):
                 uses.append(("shows", node))
                 return
-            made = self._node(up)
+            made = self.covered.node(up)
             if made is not None and any(operand.node is node for operand in made.operands):
                 self.work.append(("value", up))
                 return
         self._stay(place, f"`{_short(node)}` is passed to something that is not followed")
 
-    def _is_reader(self, call: ast.Call, place: Place) -> bool:
-        """Tell whether a call is one of a builtin that only looks at its arguments."""
-        name = call.func
-        return (
-            isinstance(name, ast.Name)
-            and name.id in _READERS
-            and self.names.lookup(name.id, self.names.scope_of(place)) == {UNBOUND}
-        )
-
-
-def _is_shown(string: ast.JoinedStr, name: str) -> bool:
-    """Tell whether an f-string only prints a name, without a format: MindSpore's has none."""
-    for part in ast.walk(string):
-        if not isinstance(part, ast.FormattedValue):
-            continue
-        plain = isinstance(part.value, ast.Name) and part.format_spec is None
-        if not plain and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(part)):
-            return False
-    return True
-
-
-#: Methods that stay as they are written, so that they say nothing of where their tensor is from.
-_AS_WRITTEN = frozenset({"reshaped"})
 
 #: Methods that give numbers of Python's or an array: no tensor any more.
 _NUMBERS = frozenset({"numpy", "item"})

@@ -16,9 +16,10 @@ from migrate.match import Form, Refusal, Site, bind
 from migrate.model import Evidence, Pair
 from migrate.places import Place
 from migrate.proving import proof_of
-from migrate.references import Trail, follow_value, grouped
+from migrate.references import follow_value
 from migrate.resolve import NONE, Names
 from migrate.rewrite import Plan, plan
+from migrate.trails import Trail, grouped
 from migrate.walk import follow
 from migrate.work import File, Group, Kept, Work, moved_questions
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate import pipeline
+from migrate import pipeline, workers
 from migrate.discover import Discovery, Problem, discover
 from migrate.errors import RuleError, SourceError
 from migrate.model import FileResult, Status
@@ -234,7 +234,7 @@ def die_on(culprit: str, path: str) -> FileMigration:
 
 def test_a_file_that_kills_its_worker_is_the_only_one_without_an_answer() -> None:
     files = [f"{i:03}" for i in range(40)]
-    results = list(pipeline._in_processes(files, partial(die_on, "035"), 2))
+    results = list(workers.in_processes(files, partial(die_on, "035"), pipeline._died, 2))
     assert [each.path for each in results] == files
     assert [each.path for each in results if each.error] == ["035"]
 
@@ -252,8 +252,8 @@ def test_a_file_that_kills_its_worker_is_the_only_one_without_an_answer() -> Non
 def test_number_of_processes(
     monkeypatch: pytest.MonkeyPatch, asked: int, files: int, cores: int, processes: int
 ) -> None:
-    monkeypatch.setattr(pipeline, "_cores", lambda: cores)
-    assert pipeline._processes(asked, files) == processes
+    monkeypatch.setattr(workers, "_cores", lambda: cores)
+    assert workers.processes_for(asked, files) == processes
 
 
 def test_one_job_needs_no_multiprocessing(tmp_path: Path) -> None:

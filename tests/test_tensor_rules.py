@@ -21,9 +21,10 @@ from migrate import tensor_rules
 from migrate.errors import RuleError
 from migrate.handed import handed_on, index_of
 from migrate.places import Place
+from migrate.prove.made import Drawn, Dtype, Made, Unread
 from migrate.prove.operands import DOMAINS, UNKNOWN, tensors
 from migrate.prove.reading import Failed
-from migrate.prove.tensors import READINGS, Drawn, Dtype, Made, Unread
+from migrate.prove.tensors import READINGS
 from migrate.prove.tolerance import mismatch
 from migrate.ruleset import default_rules
 from migrate.tensor_rules import METHOD, Signature, TensorRule, load

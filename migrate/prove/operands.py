@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from migrate.model import Evidence
+from migrate.prove.made import Array, Drawn, Dtype, Made, Unread, dtype_of, shape_of
 from migrate.prove.reading import Failed
-from migrate.prove.tensors import READINGS, Array, Drawn, Dtype, Made, Unread, dtype_of, shape_of
+from migrate.prove.tensors import READINGS
 from migrate.prove.tolerance import TOLERANCE, mismatch, ulp_error
 from migrate.tensor_rules import Signature, TensorRule
 
