@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from migrate.resolve import is_other_framework
+from migrate.stars import is_other_framework
 
 #: What lies in the folder that a project's own modules are imported from.
 _MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from migrate.lookups import is_lookup, variable_lookups
 from migrate.places import Place
-from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names, is_other_framework
+from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names
 from migrate.scopes import Scope
 from migrate.sites import Argument, Form, Refusal, Site, bind
+from migrate.stars import is_other_framework
 
 if TYPE_CHECKING:
     from migrate.model import Rule

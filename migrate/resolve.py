@@ -7,14 +7,15 @@ at its module's level and over the functions around the site, not a walk of the 
 from __future__ import annotations
 
 import ast
-import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Protocol
 
-from migrate.places import Place, Starts, below, covers, descend, occurrences
-from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside, last_name
+from migrate.located import Located
+from migrate.places import Place
+from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside
 from migrate.source import LineIndex
+from migrate.stars import brought
 
 #: Meanings that are not dotted paths. A path never holds an angle bracket.
 NONE = "<None>"
@@ -91,7 +92,7 @@ class Elsewhere(Protocol):
         """Return the words under which modules that a file imports export a covered API."""
 
 
-class Names:
+class Names(Located):
     """The names of one parsed file.
 
     Parameters
@@ -112,9 +113,7 @@ class Names:
         self, tree: ast.Module, text: str, lines: LineIndex, package: str = "",
         project: Elsewhere | None = None, path: str = "",
     ) -> None:  # fmt: skip
-        self.tree = tree
-        self.text = text
-        self.lines = lines
+        super().__init__(tree, text, lines)
         self.package = package
         self.project = project
         self.path = path
@@ -129,72 +128,10 @@ class Names:
         self._resolving: set[int] = set()
         self._within = 0
         self._steps = 0
-        self._last: list[ast.AST] = [tree]
         self._meanings: dict[tuple[str, int], Meanings] = {}
-        self._places: dict[tuple[str, int, int], list[tuple[int, Place]]] = {}
-        self._at: dict[int, Place] = {}
-        self._starts: Starts = {}
         self._nonlocal: set[str] = set()
         self.has_declarations = False  # whether a function assigns names of another scope
         self._reader = ScopeReader(package, has_walrus=":=" in text)
-
-    # -- places -----------------------------------------------------------------------------
-
-    def place_at(self, offset: int) -> Place:
-        """Return the innermost node whose text covers the character at `offset`."""
-        known = self._at.get(offset)
-        if known is None:
-            line, column = self.lines.position(offset)
-            start = offset - column
-            prefix = self.text[start:offset]
-            position = (line, column if prefix.isascii() else len(prefix.encode()))
-            # Who asks for one name after the other asks for places near each other, deep down.
-            path = self._last
-            while len(path) > 1 and not covers(path[-1], position):
-                path.pop()
-            while descend(path, position, self._starts):
-                pass
-            known = self._at[offset] = Place(tuple(path))
-        return known
-
-    def places_of(
-        self, word: str, start: int = 0, end: int | None = None
-    ) -> Iterator[tuple[int, Place]]:
-        """Yield where `word` stands as a whole identifier, with the innermost node there.
-
-        Comments and strings count too; the node tells.
-        """
-        # Who asks for a name asks again for each constructor that gets there.
-        last = len(self.text) if end is None else end
-        key = (word, start, last)
-        if key not in self._places:
-            self._places[key] = list(self._placed(occurrences(self.text, word, start, last)))
-        yield from self._places[key]
-
-    def _placed(self, offsets: Iterable[int]) -> Iterator[tuple[int, Place]]:
-        within = -1
-        for at in offsets:
-            # A docstring may hold a word many times over.
-            if at >= within:
-                place = self.place_at(at)
-                node = place.node
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    within = self.end(node)
-            yield at, place
-
-    def start(self, node: ast.expr | ast.stmt | ast.alias | ast.keyword) -> int:
-        """Return the character offset at which `node` begins."""
-        return self.lines.offset(node.lineno, node.col_offset)
-
-    def end(self, node: ast.expr | ast.stmt | ast.alias | ast.keyword) -> int:
-        """Return the character offset just past `node`."""
-        assert node.end_lineno is not None
-        assert node.end_col_offset is not None
-        return self.lines.offset(node.end_lineno, node.end_col_offset)
-
-    def slice(self, node: ast.expr | ast.stmt | ast.alias) -> str:
-        """Return the text of `node` as it stands in the file."""
-        return self.text[self.start(node) : self.end(node)]
 
     # -- scopes -----------------------------------------------------------------------------
 
@@ -206,40 +143,6 @@ class Names:
         self._reader.read(scope, self.tree.body)
         self._read_declarations(scope)
         return scope
-
-    @cached_property
-    def classes(self) -> list[ast.ClassDef]:
-        """Every class of the file, wherever it stands: outer ones first."""
-        # By the word: to walk the whole tree takes many times as long.
-        found = {id(place.node): place for _, place in self.places_of("class")}
-        classes = [p for p in found.values() if isinstance(p.node, ast.ClassDef)]
-        return [p.node for p in sorted(classes, key=_depth) if isinstance(p.node, ast.ClassDef)]
-
-    @cached_property
-    def functions_by_name(self) -> dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]]:
-        """The functions and methods of the file, wherever they stand, by their names."""
-        found: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
-        for node in {id(p.node): p.node for _, p in self.places_of("def")}.values():
-            if isinstance(node, FUNCTIONS):
-                found.setdefault(node.name, []).append(node)
-        return found
-
-    @cached_property
-    def classes_by_name(self) -> dict[str, list[ast.ClassDef]]:
-        """The same by their names."""
-        found: dict[str, list[ast.ClassDef]] = {}
-        for each in self.classes:
-            found.setdefault(each.name, []).append(each)
-        return found
-
-    @cached_property
-    def heirs_by_name(self) -> dict[str, list[ast.ClassDef]]:
-        """The same by the last name of each of their bases."""
-        found: dict[str, list[ast.ClassDef]] = {}
-        for each in self.classes:
-            for base in each.bases:
-                found.setdefault(last_name(base), []).append(each)
-        return found
 
     def scope_of(self, place: Place) -> Scope:
         """Return the scope in which `place.node` is evaluated."""
@@ -513,80 +416,10 @@ class Names:
             if line <= after:
                 continue
             if self.project is not None:
-                brought = self.project.star(module, name, self.path)
-                if brought is not None:
-                    meanings |= brought
+                known = self.project.star(module, name, self.path)
+                if known is not None:
+                    meanings |= known
                     continue
-            root = module.partition(".")[0]
-            if module in _TORCH_STARS:
-                if name in _TORCH_STARS[module]:
-                    meanings.add(_TORCH_STARS[module][name])
-            elif root in _FOREIGN:
-                # Nobody's star import gives the framework's own name another meaning.
-                meanings.update({f"{module}.{name}"} if name != root else ())
-            elif root != "torch" and root not in _HARMLESS_STARS:
-                meanings.add(STAR)
+            found = brought(module, name)
+            meanings.update({STAR} if found is None else {found} - {""})
         return frozenset(meanings)
-
-
-def _depth(place: Place) -> int:
-    return len(place.path)
-
-
-def _star_of(module: str, *names: str) -> dict[str, str]:
-    return {name: f"{module}.{name}" for name in names}
-
-
-#: What `from MODULE import *` binds, of the names that lead to a covered API: read off torch 2.13.
-_TORCH_STARS: dict[str, dict[str, str]] = {
-    "torch.nn": _star_of(
-        "torch.nn", "functional", "modules", "CrossEntropyLoss", "NLLLoss", "NLLLoss2d"
-    ),
-    "torch.nn.modules": _star_of("torch.nn.modules", "CrossEntropyLoss", "NLLLoss", "NLLLoss2d"),
-    "torch.nn.modules.loss": _star_of(
-        "torch.nn.modules.loss", "CrossEntropyLoss", "NLLLoss", "NLLLoss2d"
-    ),
-    "torch.nn.functional": {
-        **_star_of("torch.nn.functional", "cross_entropy", "nll_loss"),
-        "torch": "torch",
-    },
-}
-
-#: Other frameworks whose star imports bind names such as `nn` to something that is not torch's.
-_FOREIGN = frozenset(
-    {"mindspore", "mlx", "flax", "paddle", "mxnet", "jax", "keras", "tensorflow", "jittor"}
-)
-
-
-def is_other_framework(path: str) -> bool:
-    """Tell whether a dotted path is of another deep-learning framework than torch."""
-    return path.partition(".")[0] in _FOREIGN
-
-
-#: Modules outside the standard library whose star imports are common and bind no covered name.
-_HARMLESS_STARS = sys.stdlib_module_names | {"numpy", "pylab", "matplotlib", "scipy", "pandas"}
-
-
-def walk_scopes(names: Names) -> Iterator[tuple[ast.Name | ast.Attribute, Scope]]:
-    """Yield every outermost name or dotted name that a file reads, with its scope."""
-    stack: list[tuple[ast.AST, Scope]] = [(names.tree, names.module)]
-    while stack:
-        node, scope = stack.pop()
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            if isinstance(node.ctx, ast.Load):
-                yield node, scope
-            root: ast.expr = node
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if not isinstance(root, ast.Name):
-                stack.append((root, scope))
-            continue
-        inner = scope
-        if node is not names.tree and isinstance(node, SCOPES):
-            inner = names.inner_scope(node, scope)
-        if inner is scope:
-            stack += [(child, scope) for child in below(node)]
-            continue
-        for child in below(node):
-            inside = is_inside(node, child, (node, child))
-            stack.append((child, inner if inside else scope))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from migrate.match import Site
 from migrate.model import Span
-from migrate.places import Place
+from migrate.places import Place, below
 from migrate.prove.operands import Claim
-from migrate.resolve import walk_scopes
+from migrate.resolve import Names
+from migrate.scopes import SCOPES, Scope, is_inside
 from migrate.tensor_edits import Wish, rewriting, rewritten
 from migrate.work import File, Move
 
@@ -95,7 +96,7 @@ def _is_left(file: File, seeds: list[Place]) -> bool:
     own = {id(_call(place).func) for place in seeds}
     if names.module.stars:
         return True
-    for node, scope in walk_scopes(names):
+    for node, scope in _reads(names):
         if id(node) in own:
             continue
         at = names.start(node)
@@ -104,3 +105,28 @@ def _is_left(file: File, seeds: list[Place]) -> bool:
         if any(meaning.partition(".")[0] == "torch" for meaning in names.resolve(node, scope)):
             return True
     return False
+
+
+def _reads(names: Names) -> Iterator[tuple[ast.Name | ast.Attribute, Scope]]:
+    """Yield every outermost name or dotted name that a file reads, with its scope."""
+    stack: list[tuple[ast.AST, Scope]] = [(names.tree, names.module)]
+    while stack:
+        node, scope = stack.pop()
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            if isinstance(node.ctx, ast.Load):
+                yield node, scope
+            root: ast.expr = node
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if not isinstance(root, ast.Name):
+                stack.append((root, scope))
+            continue
+        inner = scope
+        if node is not names.tree and isinstance(node, SCOPES):
+            inner = names.inner_scope(node, scope)
+        if inner is scope:
+            stack += [(child, scope) for child in below(node)]
+            continue
+        for child in below(node):
+            inside = is_inside(node, child, (node, child))
+            stack.append((child, inner if inside else scope))
