@@ -7,15 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from migrate.holders import (
     Holder,
-    field_reached,
     foreign_bases,
     methods,
     owner_of,
-    parameter,
     related_classes,
     uses_of_attribute,
     uses_of_name,
 )
+from migrate.parameters import field_reached, parameter
 from migrate.places import Place
 from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS, Binding, last_name

@@ -10,7 +10,8 @@ from typing import TypeAlias
 from migrate.abroad import uses_abroad
 from migrate.cells import Way, element, place_of
 from migrate.functions import argument_of, default_of, is_private, mark_name, own_nodes
-from migrate.holders import Holder, field_order, plain_uses, related_classes
+from migrate.holders import Holder, plain_uses, related_classes
+from migrate.parameters import field_order
 from migrate.possible import ANYTHING, NOTHING, OPEN, Part
 from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS

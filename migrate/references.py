@@ -12,12 +12,12 @@ from migrate.asked import question_at
 from migrate.holders import (
     Holder,
     owner_of,
-    parameters_reached,
     related_classes,
     uses_of_attribute,
     uses_of_name,
 )
 from migrate.match import Form, Refusal, Site
+from migrate.parameters import parameters_reached
 from migrate.places import Place
 from migrate.removal import is_exported
 from migrate.resolve import UNBOUND, Names

@@ -22,14 +22,13 @@ from migrate.holders import (
     HAND_BACK,
     Holder,
     called_name,
-    field_reached,
     function_around,
     inner_scope_of,
-    parameters_reached,
     related_classes,
     values_of_attribute,
     values_of_name,
 )
+from migrate.parameters import field_reached, parameters_reached
 from migrate.places import Place
 from migrate.resolve import UNBOUND, Names
 from migrate.scopes import FUNCTIONS, Scope

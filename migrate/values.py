@@ -41,12 +41,12 @@ from migrate.holders import (
     HAND_BACK,
     Holder,
     called_name,
-    field_order,
     plain_uses,
     related_classes,
     values_of_attribute,
 )
 from migrate.match import Site
+from migrate.parameters import field_order
 from migrate.places import Place
 from migrate.possible import ANYTHING, NOTHING, OPEN, Part, Possible, settled
 from migrate.resolve import UNBOUND, Names
