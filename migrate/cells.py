@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import TypeAlias
 
-from migrate.holders import Holder, owner_of
+from migrate.holders import Holder, owner_of, plain_uses
 from migrate.places import Place
 from migrate.resolve import Names
 from migrate.scopes import COMPREHENSIONS, Scope
@@ -175,3 +175,27 @@ def before_builtin(name: str, call: ast.Call, way: Way) -> list[tuple[ast.expr, 
             if meet(rest[0], index)
         ]
     return None
+
+
+def is_shifted(names: Names, holder: Holder, step: int) -> bool:
+    """Tell whether an index into a container may lead elsewhere than where it was put."""
+    shifts = SHIFTS | ADDS.keys() | ADDS_ALL if step < 0 else SHIFTS
+    for use in plain_uses(names, holder):
+        parent = use.parent()
+        if isinstance(parent, ast.Attribute) and parent.attr in shifts:
+            return True
+        if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Del):
+            return True
+        if isinstance(parent, ast.Subscript) and isinstance(parent.slice, ast.Slice):
+            return not isinstance(parent.ctx, ast.Load)
+    return False
+
+
+def stored(names: Names, holder: Holder) -> Iterator[tuple[ast.expr, Key]]:
+    """Yield what `holder[key] = value` puts into a container."""
+    for use in plain_uses(names, holder):
+        subscript, assign = use.parent(), use.parent(2)
+        if not isinstance(subscript, ast.Subscript) or isinstance(subscript.ctx, ast.Load):
+            continue
+        if isinstance(assign, ast.Assign) and subscript in assign.targets:
+            yield assign.value, key_of(subscript.slice)

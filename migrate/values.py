@@ -7,7 +7,7 @@ what is not understood is anything. Read-only.
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -19,7 +19,6 @@ from migrate.cells import (
     ADDS_ALL,
     LONGEST,
     SAME_ELEMENTS,
-    SHIFTS,
     Key,
     Step,
     Way,
@@ -28,9 +27,11 @@ from migrate.cells import (
     element,
     holders,
     is_at,
+    is_shifted,
     key_of,
     meet,
     place_of,
+    stored,
     way_in_target,
 )
 from migrate.functions import (
@@ -338,20 +339,8 @@ class Values:
             return False
         key = (holder, step < 0)
         if key not in self._shifted:
-            self._shifted[key] = self._is_shifted(holder, step)
+            self._shifted[key] = is_shifted(self.names, holder, step)
         return self._shifted[key]
-
-    def _is_shifted(self, holder: Holder, step: int) -> bool:
-        shifts = SHIFTS | ADDS.keys() | ADDS_ALL if step < 0 else SHIFTS
-        for use in plain_uses(self.names, holder):
-            parent = use.parent()
-            if isinstance(parent, ast.Attribute) and parent.attr in shifts:
-                return True
-            if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Del):
-                return True
-            if isinstance(parent, ast.Subscript) and isinstance(parent.slice, ast.Slice):
-                return not isinstance(parent.ctx, ast.Load)
-        return False
 
     def _added(self, holder: Holder, way: Way) -> Part:
         """Return what is put into a container that a name or attribute holds, later on."""
@@ -361,7 +350,7 @@ class Values:
         found = NOTHING
         for use in plain_uses(self.names, holder):
             found |= self._put(use, way, rest)
-        for value, key in self._stored(holder):
+        for value, key in stored(self.names, holder):
             if meet(key, way[0]):
                 found |= self._ask(value, rest)
         return found
@@ -385,15 +374,6 @@ class Values:
         if passed and called_name(parent) not in SAME_ELEMENTS | _ONLY_READ:  # type: ignore[arg-type]
             return OPEN
         return NOTHING
-
-    def _stored(self, holder: Holder) -> Iterator[tuple[ast.expr, Key]]:
-        """Yield what `holder[key] = value` puts into a container."""
-        for use in plain_uses(self.names, holder):
-            subscript, assign = use.parent(), use.parent(2)
-            if not isinstance(subscript, ast.Subscript) or isinstance(subscript.ctx, ast.Load):
-                continue
-            if isinstance(assign, ast.Assign) and subscript in assign.targets:
-                yield assign.value, key_of(subscript.slice)
 
 
 def _part(question: Hashable) -> Part:
