@@ -10,8 +10,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from migrate.attributes import COMMON_ATTRIBUTES, MODULE_ATTRIBUTES
-from migrate.cell import is_taken
+from migrate.attributes import COMMON_ATTRIBUTES
+from migrate.bodies import Cannot, own_names, receiver_of
 from migrate.holders import uses_of_name
 from migrate.match import Form, Refusal, Site, bind
 from migrate.model import Span
@@ -20,18 +20,7 @@ from migrate.places import Place
 from migrate.resolve import OWN, UNBOUND, Names
 from migrate.scopes import FUNCTIONS, Scope
 
-#: Special methods that neither framework's base calls in a way of its own.
-_PLAIN_METHODS = frozenset({"__init__", "__repr__", "__str__"})
-
 _PLAIN_DECORATORS = frozenset({"property", "staticmethod"})
-
-
-class _Cannot(Exception):
-    """Why the class is handed over: a node, and what it does."""
-
-    def __init__(self, node: ast.AST, reason: str) -> None:
-        super().__init__(reason)
-        self.line = getattr(node, "lineno", 0)
 
 
 @dataclass(slots=True)
@@ -83,7 +72,7 @@ def read_subclass(
     assert isinstance(node, ast.ClassDef)
     try:
         return _Reader(names, base, node, exported=exported, known=known).read()
-    except _Cannot as cannot:
+    except Cannot as cannot:
         return Refusal("subclass", f"line {cannot.line} {cannot}")
 
 
@@ -105,114 +94,43 @@ class _Reader:
         self.place = base.place.up()
         self.found = Subclass(base, node)
         self.methods = {each.name: each for each in node.body if isinstance(each, FUNCTIONS)}
-        self.own: set[str] = set()
+        self.own: frozenset[str] = frozenset()
 
     def read(self) -> Subclass:
         """Return what has to change."""
         node = self.node
         if len(node.bases) != 1 or node.keywords:
-            raise _Cannot(node, "inherits from several classes, or has a metaclass")
+            raise Cannot(node, "inherits from several classes, or has a metaclass")
         if node.decorator_list:
-            raise _Cannot(node, "has a decorator")
+            raise Cannot(node, "has a decorator")
         if self.rule.source_call == self.rule.target_call:
             # Of those classes it is not known what they read at a call.
-            raise _Cannot(node, f"inherits from {self.rule.id}, and {self.rule.target} differs")
-        self._read_body()
+            raise Cannot(node, f"inherits from {self.rule.id}, and {self.rule.target} differs")
+        self.own = own_names(self.names, node, self.known)
         for name, method in self.methods.items():
             self._read_method(name, method)
         self.found.has_init = "__init__" in self.methods
         if self.found.has_init and not self.found.inits:
-            raise _Cannot(node, "never calls the constructor of its base")
+            raise Cannot(node, "never calls the constructor of its base")
         self._read_uses()
         return self.found
-
-    # -- what it defines -------------------------------------------------------------------------
-
-    def _read_body(self) -> None:
-        for statement in self.node.body:
-            if isinstance(statement, FUNCTIONS):
-                if list(self.methods.values()).count(statement) != 1:
-                    raise _Cannot(statement, f"defines `{statement.name}` twice")
-                self._define(statement, statement.name, is_method=True)
-            elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-                targets = (
-                    statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-                )
-                for target in targets:
-                    if not isinstance(target, ast.Name):
-                        raise _Cannot(statement, "binds something other than a plain name")
-                    self._define(statement, target.id)
-            elif not (
-                isinstance(statement, ast.Pass)
-                or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-            ):
-                raise _Cannot(statement, "is a statement of a class that is not followed")
-        for method in self.methods.values():
-            receiver = _receiver(method)
-            for node in ast.walk(method):
-                if isinstance(node, ast.Call):
-                    self._read_held(node, method)
-                if (
-                    isinstance(node, ast.Attribute)
-                    and isinstance(node.ctx, ast.Store)
-                    and isinstance(node.value, ast.Name)
-                    and node.value.id == receiver
-                    and node.attr not in COMMON_ATTRIBUTES
-                ):
-                    self._define(node, node.attr)
-
-    def _read_held(self, call: ast.Call, method: ast.AST) -> None:
-        """Refuse a parameter or a module of torch, which a Cell would not register."""
-        statement = next(
-            (
-                node
-                for node in ast.walk(method)
-                if isinstance(node, (ast.Assign, ast.AnnAssign))
-                and node.value is not None
-                and any(part is call for part in ast.walk(node.value))
-            ),
-            None,
-        )
-        if statement is None:
-            return
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        scope = self.names.scope_of(self.names.place_at(self.names.start(call)))
-        made = self.names.resolve(call.func, scope) - self.known
-        if any(isinstance(t, ast.Attribute) for t in targets) and any(
-            path.startswith("torch.nn.") and path.count(".") == 2 and path[9:10].isupper()
-            for path in made
-        ):
-            raise _Cannot(call, f"holds a {min(made)}, which a Cell does not register")
-
-    def _define(self, node: ast.AST, name: str, *, is_method: bool = False) -> None:
-        if name == "forward" and is_method:
-            return
-        if is_method and name.startswith("__") and name.endswith("__"):
-            if name not in _PLAIN_METHODS:
-                raise _Cannot(node, f"defines `{name}`, which the frameworks call differently")
-            return
-        if name in MODULE_ATTRIBUTES or name == "training":
-            raise _Cannot(node, f"defines `{name}`, which is torch's own")
-        if is_taken(name) or name in COMMON_ATTRIBUTES:
-            raise _Cannot(node, f"defines `{name}`, which MindSpore's base uses for itself")
-        self.own.add(name)
 
     # -- what its methods do with their instance -------------------------------------------------
 
     def _read_method(self, name: str, method: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         decorators = {ast.unparse(decorator) for decorator in method.decorator_list}
         if isinstance(method, ast.AsyncFunctionDef) or not decorators <= _PLAIN_DECORATORS:
-            raise _Cannot(method, f"makes `{name}` asynchronous, or decorates it")
+            raise Cannot(method, f"makes `{name}` asynchronous, or decorates it")
         if "staticmethod" in decorators:
             if any(isinstance(n, ast.Name) and n.id == "super" for n in ast.walk(method)):
-                raise _Cannot(method, "calls `super` in a static method")
+                raise Cannot(method, "calls `super` in a static method")
             return
         if decorators and name in ("forward", "__init__"):
-            raise _Cannot(method, f"decorates `{name}`")
+            raise Cannot(method, f"decorates `{name}`")
         around = Place((*self.place.path, method))
         if name == "forward":
             self._read_forward(method, around)
-        receiver = _receiver(method)
+        receiver = receiver_of(method)
         for place in _below(around):
             node = place.node
             if isinstance(node, ast.Name) and node.id in ("super", "__class__"):
@@ -221,15 +139,15 @@ class _Reader:
                 self._read_receiver(place, method)
             elif isinstance(node, ast.arg) and node.arg in (receiver, "super"):
                 if place.parent(2) is not method:
-                    raise _Cannot(node, f"gives another meaning to `{node.arg}`")
+                    raise Cannot(node, f"gives another meaning to `{node.arg}`")
             elif isinstance(node, (ast.Global, ast.Nonlocal)):
-                raise _Cannot(node, "binds a name of another scope")
+                raise Cannot(node, "binds a name of another scope")
 
     def _read_receiver(self, place: Place, method: ast.AST) -> None:
         node, parent = place.node, place.parent()
         assert isinstance(node, ast.Name)
         if not isinstance(node.ctx, ast.Load):
-            raise _Cannot(node, f"rebinds `{node.id}`")
+            raise Cannot(node, f"rebinds `{node.id}`")
         if isinstance(parent, ast.Call) and node in parent.args:
             function = parent.func
             if ast.unparse(function) == "super" and len(parent.args) == 2:
@@ -244,12 +162,12 @@ class _Reader:
                 self._init(callee, parent, Form.METHOD, method)
                 return
         if not isinstance(parent, ast.Attribute):
-            raise _Cannot(node, f"passes `{node.id}` on")
+            raise Cannot(node, f"passes `{node.id}` on")
         name = parent.attr
         if name == "forward":
             call = place.parent(2)
             if not (isinstance(call, ast.Call) and call.func is parent):
-                raise _Cannot(parent, "passes `forward` on")
+                raise Cannot(parent, "passes `forward` on")
             self._rename(self.names.end(parent) - len("forward"), "forward", "construct")
             self._keywords(call, own="forward" in self.methods)
             return
@@ -258,7 +176,7 @@ class _Reader:
                 self._assigned(place, parent, method)
             return
         if name not in self.own:
-            raise _Cannot(parent, f"uses `.{name}` of torch's base")
+            raise Cannot(parent, f"uses `.{name}` of torch's base")
 
     def _assigned(self, place: Place, attribute: ast.Attribute, method: ast.AST) -> None:
         """See that what is assigned to a setting of the base is taken by both frameworks.
@@ -268,27 +186,27 @@ class _Reader:
         """
         if method is not self.methods.get("__init__"):
             late = "which MindSpore does not see in graph mode"
-            raise _Cannot(attribute, f"sets `.{attribute.attr}` outside `__init__`, {late}")
+            raise Cannot(attribute, f"sets `.{attribute.attr}` outside `__init__`, {late}")
         statement = place.parent(2)
         value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
         if value is None or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
-            raise _Cannot(attribute, f"changes `.{attribute.attr}` in a way that is not followed")
+            raise Cannot(attribute, f"changes `.{attribute.attr}` in a way that is not followed")
         known = literal(value)
         target = next(p for p in self.rule.target_parameters if p.name == attribute.attr)
         if known is None:
             if attribute.attr == "label_smoothing":
-                raise _Cannot(attribute, "assigns a label_smoothing that may be an int")
+                raise Cannot(attribute, "assigns a label_smoothing that may be an int")
             return
         kind = "None" if known.value is None else type(known.value).__name__
         fits = kind in target.accepts or not target.accepts
         if not fits or (target.one_of and known.value not in target.one_of):
-            raise _Cannot(attribute, f"assigns {known.value!r}, which MindSpore refuses")
+            raise Cannot(attribute, f"assigns {known.value!r}, which MindSpore refuses")
 
     def _read_super(self, place: Place, method: ast.AST, receiver: str) -> None:
         node, call = place.node, place.parent()
         assert isinstance(node, ast.Name)
         if node.id == "__class__" or self.names.lookup("super", self.place_scope) != {UNBOUND}:
-            raise _Cannot(node, f"uses `{node.id}` in a way that is not followed")
+            raise Cannot(node, f"uses `{node.id}` in a way that is not followed")
         given = [ast.unparse(a) for a in call.args] if isinstance(call, ast.Call) else None
         attribute, outer = place.parent(2), place.parent(3)
         if (
@@ -297,14 +215,14 @@ class _Reader:
             or not isinstance(outer, ast.Call)
             or outer.func is not attribute
         ):
-            raise _Cannot(node, "uses `super` in a way that is not followed")
+            raise Cannot(node, "uses `super` in a way that is not followed")
         if attribute.attr == "__init__":
             self._init(place.up(2), outer, Form.THROUGH, method)
         elif attribute.attr == "forward":
             self._rename(self.names.end(attribute) - len("forward"), "forward", "construct")
             self._keywords(outer, own=False)
         else:
-            raise _Cannot(attribute, f"calls `.{attribute.attr}` of torch's base")
+            raise Cannot(attribute, f"calls `.{attribute.attr}` of torch's base")
 
     @property
     def place_scope(self) -> Scope:
@@ -317,7 +235,7 @@ class _Reader:
 
     def _init(self, callee: Place, call: ast.Call, form: Form, method: ast.AST) -> None:
         if method is not self.methods.get("__init__"):
-            raise _Cannot(call, "calls the base's constructor outside `__init__`")
+            raise Cannot(call, "calls the base's constructor outside `__init__`")
         early = [
             node
             for node in ast.walk(method)
@@ -326,10 +244,10 @@ class _Reader:
             and node.lineno < call.lineno
         ]
         if early:
-            raise _Cannot(early[0], "sets an attribute before the base is constructed")
+            raise Cannot(early[0], "sets an attribute before the base is constructed")
         bound = bind(call, self.rule.source_parameters, lead=int(form is Form.METHOD))
         if isinstance(bound, Refusal):
-            raise _Cannot(call, f"calls the base's constructor, where {bound.reason}")
+            raise Cannot(call, f"calls the base's constructor, where {bound.reason}")
         scope = self.names.scope_of(callee)
         self.found.inits.append(Site(self.rule, callee, scope, call, bound, form=form))
 
@@ -338,9 +256,9 @@ class _Reader:
         if any(isinstance(a, ast.Starred) for a in call.args) or any(
             k.arg is None for k in call.keywords
         ):
-            raise _Cannot(call, "calls `forward` with arguments that are unpacked")
+            raise Cannot(call, "calls `forward` with arguments that are unpacked")
         if not own and len(call.args) + len(call.keywords) != len(self.rule.source_call):
-            raise _Cannot(call, "calls `forward` of the base with other arguments than its own")
+            raise Cannot(call, "calls `forward` of the base with other arguments than its own")
         if own and not self._renames_parameters:
             return
         for keyword in call.keywords:
@@ -348,7 +266,7 @@ class _Reader:
             if new is not None:
                 self._rename(self.names.start(keyword), str(keyword.arg), new)
             elif not own:
-                raise _Cannot(call, f"calls `forward` of the base with `{keyword.arg}=`")
+                raise Cannot(call, f"calls `forward` of the base with `{keyword.arg}=`")
 
     @property
     def _renamed(self) -> dict[str, str]:
@@ -369,7 +287,7 @@ class _Reader:
         header = self.names.text.index("forward", self.names.start(method))
         self._rename(header, "forward", "construct")
         if method.args.posonlyargs or method.args.vararg or method.args.kwarg:
-            raise _Cannot(method, "takes arguments in `forward` that cannot be told apart")
+            raise Cannot(method, "takes arguments in `forward` that cannot be told apart")
         if not self._renames_parameters:
             return
         scope = self.names.inner_scope(method, self.names.scope_of(place))
@@ -380,7 +298,7 @@ class _Reader:
             if not isinstance(node, ast.keyword)
         }
         if taken:
-            raise _Cannot(method, f"uses `{min(taken)}` for something else")
+            raise Cannot(method, f"uses `{min(taken)}` for something else")
         for inner in _below(place):
             self._read_parameter_use(inner, method, scope)
 
@@ -393,15 +311,15 @@ class _Reader:
             bound = self.names.bindings_of(node.id, self.names.scope_of(place))
             if bound is not None and bound[1] is scope:
                 if any(isinstance(n, ast.JoinedStr) for n in place.path):
-                    raise _Cannot(node, f"uses `{node.id}` inside an f-string")
+                    raise Cannot(node, f"uses `{node.id}` inside an f-string")
                 self._rename(self.names.start(node), node.id, self._renamed[node.id])
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("locals", "vars", "eval"):
-            raise _Cannot(node, "reads its parameters by their names")
+            raise Cannot(node, "reads its parameters by their names")
 
     def _rename(self, start: int, old: str, new: str) -> None:
         span = Span(start, start + len(old))
         if self.names.text[span.start : span.end] != old:
-            raise _Cannot(self.node, f"spells `{old}` in a way that is not followed")
+            raise Cannot(self.node, f"spells `{old}` in a way that is not followed")
         self.found.renames[span] = new
 
     # -- who uses it -----------------------------------------------------------------------------
@@ -410,11 +328,11 @@ class _Reader:
         name = self.node.name
         bound = self.names.bindings_of(name, self.place_scope)
         if bound is None or len(bound[0]) != 1 or bound[1].is_class or self.exported:
-            raise _Cannot(self.node, f"may be used by others, as `{name}`")
+            raise Cannot(self.node, f"may be used by others, as `{name}`")
         for place, _ in uses_of_name(self.names, bound[1], name):
             self._read_use(place, name)
         if not self.found.makers:
-            raise _Cannot(self.node, "is not used in this file, so its uses are not seen")
+            raise Cannot(self.node, "is not used in this file, so its uses are not seen")
 
     def _read_use(self, place: Place, name: str) -> None:
         node, call = place.node, place.parent()
@@ -423,22 +341,17 @@ class _Reader:
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "isinstance":
             return
         if not isinstance(call, ast.Call) or call.func is not node:
-            raise _Cannot(node, f"uses `{name}` without calling it")
+            raise Cannot(node, f"uses `{name}` without calling it")
         scope = self.names.scope_of(place)
         if self.names.resolve(call.func, scope) != {OWN}:
-            raise _Cannot(node, f"may call something else than `{name}`")
+            raise Cannot(node, f"may call something else than `{name}`")
         site = Site(self.rule, place, scope, call, form=Form.THROUGH)
         if not self.found.has_init:
             bound = bind(call, self.rule.source_parameters)
             if isinstance(bound, Refusal):
-                raise _Cannot(call, f"calls `{name}`, where {bound.reason}")
+                raise Cannot(call, f"calls `{name}`, where {bound.reason}")
             site = Site(self.rule, place, scope, call, bound, form=Form.THROUGH)
         self.found.makers.append(site)
-
-
-def _receiver(method: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    parameters = [*method.args.posonlyargs, *method.args.args]
-    return parameters[0].arg if parameters else ""
 
 
 def _below(place: Place) -> Iterator[Place]:
