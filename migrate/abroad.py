@@ -18,6 +18,7 @@ from migrate.parameters import field_reached, parameter
 from migrate.places import Place
 from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS, Binding, last_name
+from migrate.suspects import are_suspected
 
 
 def is_visible(names: Names, holder: Holder) -> bool:
@@ -28,7 +29,8 @@ def is_visible(names: Names, holder: Holder) -> bool:
 def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
     """Yield where other files of the run read a name of a module, or an attribute of a class.
 
-    An attribute of something unknown counts wherever the file imports the module at all.
+    An attribute of something unknown counts wherever the file imports the module at all, and
+    wherever it is read for more than to be called at once.
     """
     project = names.project
     if project is None or not is_visible(names, holder):
@@ -36,11 +38,14 @@ def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
     if holder.owner is None:
         yield from _reads_abroad(names, holder.name)
         return
-    for other in project.readers(names.path, holder.name):
+    wide = are_suspected(names)
+    for other in project.readers(names.path, holder.name, attribute=holder.name, wide=wide):
         if other is not names:
             heirs = [c for c in other.classes if holder.owner.name in map(last_name, c.bases)]
-            found = uses_of_attribute(other, holder.name, heirs)
-            yield from ((other, place) for place, _ in found)
+            taken = list(uses_of_attribute(other, holder.name, heirs))
+            yield from ((other, place) for place, _ in taken)
+            if not taken:
+                project.lacks(other.path, holder.name)
     for other, base in bases_abroad(names, [holder.owner] if holder.owner is not None else []):
         if base is not None:
             found = uses_of_attribute(other, holder.name, related_classes(other, base))
@@ -57,7 +62,8 @@ def _reads_abroad(names: Names, name: str) -> Iterator[tuple[Names, Place]]:
         seen.add((names, name))
         module = names.project.module_of(names.path)
         ahead = []
-        for other in names.project.readers(names.path, name):
+        wide = are_suspected(names)
+        for other in names.project.readers(names.path, name, attribute=name, wide=wide):
             if other is names:
                 continue
             yield from ((other, place) for place in _reads(other, names, module, name))
@@ -97,7 +103,8 @@ def set_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, ast.expr |
     if project is None or not is_visible(names, holder):
         return
     module = project.module_of(names.path)
-    for other in project.readers(names.path, holder.name, sets=holder.name):
+    attribute = "" if holder.owner is None else holder.name
+    for other in project.readers(names.path, holder.name, sets=holder.name, attribute=attribute):
         for _, place in list(other.places_of(holder.name)) if other is not names else ():
             node, assign = place.node, place.parent()
             if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
@@ -108,6 +115,8 @@ def set_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, ast.expr |
                     yield other, assign.value
                 else:
                     yield other, None
+    if project.is_set_by_name(names.path, holder.name):
+        yield names, None
 
 
 def _is_bound_in(other: Names, binding: Binding, names: Names) -> bool:

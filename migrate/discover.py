@@ -18,15 +18,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from migrate.ignore import Patterns
+from migrate.layout import USUAL_FOLDERS
 
 SUFFIXES = (".py", ".pyw")
-
-#: Never entered inside a walk, beside *.egg-info and environments. `build` and the like can be
-#: had back with `--exclude '!build/'`, or by naming the folder.
-USUAL_FOLDERS = frozenset((
-    *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".eggs", "node_modules", "build", "dist"),
-    *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
-))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, order=True)

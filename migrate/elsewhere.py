@@ -7,6 +7,7 @@ import ast
 from migrate.flow import Flow
 from migrate.holders import Holder
 from migrate.match import Site
+from migrate.places import Place
 from migrate.possible import Possible
 from migrate.resolve import Names
 from migrate.uses import Uses
@@ -37,6 +38,20 @@ class UsesElsewhere(Uses):
         known = found.sites or found.losses or found.open
         sites = found.sites | {id(site)}
         return Possible(sites, losses=True, other=found.other or not known)
+
+    def call(
+        self, site: Site, place: Place, receiver: ast.expr, *, fresh: bool, forward: bool = False
+    ) -> None:
+        """Read a call, where it is one that a loss of torch's takes.
+
+        Another would fail of it: what is called is something else of that name.
+        """
+        call = place.node
+        assert isinstance(call, ast.Call)
+        given = {keyword.arg for keyword in call.keywords} - {None}
+        count = len(given) + sum(not isinstance(each, ast.Starred) for each in call.args)
+        if count <= len(site.rule.source_call) and given <= set(site.rule.source_call):
+            super().call(site, place, receiver, fresh=fresh, forward=forward)
 
     def attribute_kept(self, site: Site, holder: Holder) -> None:
         """Hand over what shares an attribute with a module of torch."""

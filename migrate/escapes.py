@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from migrate.flow import Flow
 from migrate.match import Site
 from migrate.resolve import Names
-from migrate.suspects import Suspect, suspects, suspects_abroad
+from migrate.suspects import Suspect, suspects, suspects_abroad, takes_any
 from migrate.uses import Uses
 
 #: What reads names and attributes that only running it shows.
@@ -50,8 +51,12 @@ def hand_over_escaped(
                 _refuse_all(flow, escaped, suspect, where)
     if not escaped and not visible:
         return
+    project, every = names.project, list(chain.from_iterable(visible.values()))
+    if every and project is not None and project.is_read_by_any_name(names.path):
+        escaped = [*escaped, *every]
     for other, suspect in suspects_abroad(names, () if escaped else visible):
-        sites = [*escaped, *visible.get(suspect.name, ())]
+        named = every if takes_any(other) else visible.get(suspect.name, ())
+        sites = [*escaped, *named]
         if sites and not _is_edited(uses, abroad.get(other.path), other, suspect):
             where = f"line {suspect.call.lineno} of {other.path} {suspect.does}"
             _refuse_all(flow, sites, suspect, where)

@@ -189,6 +189,80 @@ _TAKEN = re.compile(rb"\.[\s\\]*([A-Za-z_\x80-\xff][\w\x80-\xff]*)")
 _QUOTED = re.compile(rb"['\"]([\w\x80-\xff]+)['\"]")
 
 
+def may_hand_on(data: bytes, name: str) -> bool:
+    """Tell whether an attribute `name` may be read for more than a plain call of it.
+
+    `migrate.suspects` finds what calls it by keywords; by `**`, it does not.
+    """
+    return _handed_on(name).search(data) is not None
+
+
+@lru_cache(64)
+def _handed_on(name: str) -> re.Pattern[bytes]:
+    return re.compile(
+        rb"\.[\s\\]*%b(?!%b|[ \t\f]*=(?!=)|[ \t\f]*\((?![^\n]*\*\*))"
+        % (re.escape(name.encode()), _LETTER)
+    )
+
+
+def may_use(data: bytes, name: str) -> bool:
+    """Tell whether an attribute `name` may be moved, called by `forward`, or called with `**`."""
+    return _used(name).search(data) is not None
+
+
+@lru_cache(64)
+def _used(name: str) -> re.Pattern[bytes]:
+    return re.compile(
+        rb"\.[\s\\]*%b[\s\\]*(?:\.[\s\\]*(?:cpu|cuda|forward|to)\b|\([^\n]*\*\*)"
+        % re.escape(name.encode())
+    )
+
+
+def may_set_by_name(data: bytes, name: str) -> bool:
+    """Tell whether an attribute may be set by what is given its name: `setattr`, `patch`."""
+    if b"setattr" not in data and b"patch" not in data:
+        return False
+    return any(data[m.start() - 1 : m.start()] in b"'\"." for m in _quoted(name).finditer(data))
+
+
+@lru_cache(64)
+def _quoted(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb"%b['\"]" % re.escape(name.encode()))
+
+
+def sets_any(data: bytes) -> bool:
+    """Tell whether attributes may be set whose names only running it shows."""
+    return (b"setattr" in data and _SETS.search(data) is not None) or (
+        any(word in data for word in (b"__dict__", b"vars")) and _WRITES.search(data) is not None
+    )
+
+
+def reads_any(data: bytes) -> bool:
+    """Tell whether attributes may be read whose names only running it shows."""
+    return (b"getattr" in data and _GETS.search(data) is not None) or any(
+        word in data and table.search(data) is not None for word, table in _TABLES
+    )
+
+
+def reads_any_of_others(data: bytes) -> bool:
+    """Tell the same of attributes of anything but `self`."""
+    return reads_any(data) and reads_any(_OWN.sub(b"(0, '',", data))
+
+
+# What is plain is a name with dots and indices, and a quoted name behind it.
+_PLAIN = rb"[\s\\]*(?![\w.\[\]'\"]+[\s\\]*,[\s\\]*['\"]\w*['\"][\s\\]*[,)])"
+_SETS = re.compile(rb"setattr(?:__)?[\s\\]*\(" + _PLAIN)
+_GETS = re.compile(rb"getattr(?:ibute__|__)?[\s\\]*\(" + _PLAIN)
+_OWN = re.compile(rb"\([\s\\]*self[\s\\]*,|\bself\.__dict__")
+_WRITES = re.compile(rb"(?:vars\([^()]*\)|__dict__)\s*(?:\.update|\.setdefault|\[|=[^=]|\|=)")
+_TABLES = (
+    (b"__dict__", re.compile(rb"__dict__")),
+    (b"vars", re.compile(rb"\bvars\(")),
+    (b"globals", re.compile(rb"\bglobals\(\)\s*(?:\[|\.)")),
+    (b"attrgetter", re.compile(rb"attrgetter")),
+)
+
+
 def may_set(data: bytes, name: str) -> bool:
     """Tell whether an attribute `name` of something may be assigned, bound or deleted."""
     return any(_is_target(data, *match.span()) for match in _attribute(name).finditer(data))

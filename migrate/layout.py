@@ -12,6 +12,13 @@ from migrate.stars import is_other_framework
 #: What lies in the folder that a project's own modules are imported from.
 _MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
+#: Never entered inside a walk, beside *.egg-info and environments. `build` and the like can be
+#: had back with `--exclude '!build/'`, or by naming the folder.
+USUAL_FOLDERS = frozenset((
+    *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".eggs", "node_modules", "build", "dist"),
+    *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
+))  # fmt: skip
+
 
 class Layout:
     """The modules around some files.
@@ -32,6 +39,7 @@ class Layout:
         self._common = os.path.commonpath(folders) if folders else ""
         self._folders: dict[str, str] = {}
         self._packages: dict[str, tuple[str, str]] = {}
+        self._projects: dict[str, str] = {}
         self._searched: dict[str, tuple[str, ...]] = {}
         self._found: dict[str, str | None] = {}
         self._tops: dict[tuple[str, str], str | None] = {}
@@ -51,6 +59,17 @@ class Layout:
         return (
             package if stem == "__init__" and package else ".".join(filter(None, (package, stem)))
         )
+
+    def project_of(self, path: str) -> str:
+        """Return the folder of the project that a file is in, empty where no mark shows one."""
+        return self._project(self.root_of(path))
+
+    def _project(self, root: str) -> str:
+        if root not in self._projects:
+            above = (root, *map(str, Path(root).parents))
+            found = (each for each in above if any(map(os.path.exists, _marks(each))))
+            self._projects[root] = next(found, "")
+        return self._projects[root]
 
     def locate(self, module: str, near: str) -> str | None:
         """Return the file of a module as the file `near` would import it.
@@ -129,8 +148,8 @@ class Layout:
     def _search(self, root: str) -> tuple[str, ...]:
         if root not in self._searched:
             folders = [root, *map(str, Path(root).parents)]
-            end = next((f for f in folders if any(map(os.path.exists, _marks(f)))), None)
-            if end is None:
+            end = self._project(root)
+            if not end:
                 end = self._common if self._common in folders else root
             above = folders[1 : folders.index(end) + 1]
             # What lies in a package is imported through it.
@@ -163,3 +182,13 @@ def _forms(path: str) -> Iterator[str]:
             yield form
     if os.path.isdir(path):  # noqa: PTH112
         yield f"{path}/"
+
+
+def files_in(top: str) -> Iterator[str]:
+    """Yield the files below a folder, but for what no run would look into."""
+    for folder, folders, files in os.walk(top):
+        if folder != top and ("pyvenv.cfg" in files or "conda-meta" in folders):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if name not in USUAL_FOLDERS]
+        yield from (f"{folder.rstrip('/')}/{name}" for name in files)

@@ -11,9 +11,19 @@ from functools import cached_property, partial
 from typing import Any
 
 from migrate.errors import MigrateError
-from migrate.glance import ANY, calls_of_a_loss, may_set
+from migrate.glance import (
+    ANY,
+    calls_of_a_loss,
+    may_hand_on,
+    may_set,
+    may_set_by_name,
+    may_use,
+    reads_any,
+    reads_any_of_others,
+    sets_any,
+)
 from migrate.importers import Importers
-from migrate.layout import Layout
+from migrate.layout import Layout, files_in
 from migrate.reach import Raw
 from migrate.resolve import OWN, STAR, UNBOUND, UNKNOWN, Meanings, Names
 from migrate.scopes import Binding
@@ -22,6 +32,9 @@ from migrate.source import LineIndex, decode, parse, read
 #: How many characters of source the parsed modules of a process may come from: a tree of `ast`
 #: takes some fifty times the memory of its text.
 _KEPT = 3_000_000
+
+#: How many bytes of files are held: those of a repository of some thousand.
+_HELD = 1 << 26
 
 #: In a run of more files, modules outside it are not searched for who imports what, and under which
 #: other names: to look for each takes longer than the scan, and such a run is over a whole project.
@@ -64,7 +77,10 @@ class Project:
     ) -> None:  # fmt: skip
         self.files = tuple(sorted(files))
         self._imported: dict[str, tuple[str, ...]] = {}
-        self._readers: dict[tuple[str, tuple[str, ...], str], tuple[str, ...]] = {}
+        self._readers: dict[tuple[object, ...], tuple[str, ...]] = {}
+        self.suspected: bool | None = None
+        self._told: dict[tuple[str, object], bool] = {}
+        self._holding: dict[tuple[str, str, object], tuple[str, ...]] = {}
         self._absolute = frozenset(map(os.path.abspath, self.files))
         self.layout = Layout(self.files)
         self._importers = importers
@@ -76,7 +92,8 @@ class Project:
         self._listed: dict[str, list[str]] = {}
         self._called: dict[str, frozenset[bytes]] = {}
         self._lacking: dict[bytes, set[str]] = {}
-        self._bytes: tuple[str, bytes] = ("", b"")
+        self._bytes: dict[str, bytes] = {}
+        self._held_bytes = 0
         self._answers: dict[_Where, Meanings] = {}
         self._guesses: dict[_Where, Meanings] = {}
         self._visited: dict[_Where, bool] = {}
@@ -123,24 +140,79 @@ class Project:
         path = self.path_of(module, near)
         return None if path is None else self.names_in(path)
 
-    def readers(self, path: str, *words: str, sets: str = "") -> Iterator[Names]:
+    def readers(
+        self, path: str, *words: str, sets: str = "", attribute: str = "", wide: bool = True
+    ) -> Iterator[Names]:
         """Yield the names of the files that import the module in `path` and hold `words`, sorted.
 
-        In a run of few files, those of its package that are not in the run are among them. With
-        `sets`, only those that may set an attribute of that name.
+        In a run of few files, those around it that are not in the run are among them. With
+        `sets`, only those that may set an attribute of that name. With `attribute`, those as well
+        that may take, or set, an attribute of that name: an object gets to files that import
+        nothing from where its class is. And not `wide`, of these only those that do with it at
+        once what MindSpore's loss does not take.
         """
-        key = (path, words, sets)
+        may = may_set if sets else may_hand_on if wide else may_use
+        key = (path, words, sets, attribute, may)
         if key not in self._readers:
-            self._readers[key] = tuple(
+            found = {
                 reader
                 for reader in self._importing(path)
                 if all(word.encode() in self._data(reader) for word in words)
                 and (not sets or may_set(self._data(reader), sets))
-            )
+            }
+            if attribute:
+                found.update(self._anywhere(path, attribute, may))
+            self._readers[key] = tuple(sorted(found))
         for reader in self._readers[key]:
             names = self.names_in(reader)
             if names is not None:
                 yield names
+
+    def _anywhere(
+        self, path: str, attribute: str, may: Callable[[bytes, str], bool]
+    ) -> tuple[str, ...]:
+        """Return the files of the run, and of those around it, of whose bytes `may` holds."""
+        key = (self._top(path) if len(self.files) <= FEW else "", attribute, may)
+        if key not in self._holding:
+            word = attribute.encode()
+            self._holding[key] = tuple(
+                file
+                for file in self._around_of(path)
+                if word in self._data(file) and may(self._data(file), attribute)
+            )
+        return self._holding[key]
+
+    def lacks(self, file: str, attribute: str) -> None:
+        """Take note that a file takes no such attribute from what is unknown, as its bytes may."""
+        for key, found in self._holding.items():
+            if key[1] == attribute and key[2] is not may_set:
+                self._holding[key] = tuple(each for each in found if each != file)
+
+    def _around_of(self, path: str) -> list[str]:
+        """Return the files of the run, and of those around `path` where it is a run of few."""
+        files = dict.fromkeys(map(os.path.abspath, self.files))
+        if len(self.files) <= FEW:
+            files |= dict.fromkeys(self._files_beside(path))
+        return sorted(files)
+
+    def is_read_by_any_name(self, path: str) -> bool:
+        """Tell whether a file that imports the module in `path` reads attributes by any name."""
+        return self._is_imported_by(path, reads_any_of_others)
+
+    def is_set_by_name(self, path: str, attribute: str) -> bool:
+        """Tell whether another file may set an attribute, of a module or of what it has, by name.
+
+        One that imports the module in `path` may do so by a name that only running it shows.
+        """
+        found = self._anywhere(path, attribute, may_set_by_name)
+        own = os.path.abspath(path)  # noqa: PTH100
+        return any(file != own for file in found) or self._is_imported_by(path, sets_any)
+
+    def _is_imported_by(self, path: str, does: Callable[[bytes], bool]) -> bool:
+        key = (path, does)
+        if key not in self._told:
+            self._told[key] = any(does(self._data(file)) for file in self._importing(path))
+        return self._told[key]
 
     def _importing(self, path: str) -> tuple[str, ...]:
         if path not in self._imported:
@@ -184,29 +256,28 @@ class Project:
         """Yield the files that may call something as torch's losses alone are called, sorted.
 
         Of the run, and of those beside the file in `path`, where it is a run of few. With `called`,
-        only those that may so call what has one of these last names.
+        only those that may so call what has one of these last names, or any.
         """
-        files = dict.fromkeys(map(os.path.abspath, self.files))
-        if len(self.files) <= FEW:
-            files |= dict.fromkeys(self._files_beside(path))
-        for file in sorted(files):
+        for file in self._around_of(path):
             if file not in self._called:
                 # To look for a name is quick, but to read the file again for each is not.
                 fresh = [name for name in called if file not in self._lacking.get(name, ())]
                 if called and not fresh:
                     continue
                 data = self._data(file)
-                if called and not any(name in data for name in fresh):
+                takes_any = reads_any(data)
+                if called and not takes_any and not any(name in data for name in fresh):
                     for name in fresh:
                         self._lacking.setdefault(name, set()).add(file)
                     continue
-                self._called[file] = calls_of_a_loss(data)
+                found = calls_of_a_loss(data)
+                self._called[file] = found | {ANY} if found and takes_any else found
             found = self._called[file]
             if found and (not called or ANY in found or not found.isdisjoint(called)):
                 yield file
 
     def _beside(self, path: str) -> Importers:
-        """Return who imports what in the outermost package of a file, or beside a script."""
+        """Return who imports what around a file: in its project, or package, or beside it."""
         top = self._top(path)
         if top not in self._around:
             others = self._files_beside(path)
@@ -215,21 +286,22 @@ class Project:
 
     def _top(self, path: str) -> str:
         root, package = self.layout.root_of(path), self.package_of(path)
-        return os.path.join(root, package.partition(".")[0])  # noqa: PTH118
+        whole = self.layout.project_of(path)
+        return whole or os.path.join(root, package.partition(".")[0])  # noqa: PTH118
 
     def _files_beside(self, path: str) -> list[str]:
-        top, package = self._top(path), self.package_of(path)
+        """Return the other files of the project's folder, where a mark of one shows it.
+
+        Else those of the outermost package, and of the folder that holds it.
+        """
+        top = self._top(path)
         if top not in self._listed:
-            known = {os.path.abspath(file) for file in self.files}  # noqa: PTH100
-            root = self.layout.root_of(path)
-            walk = os.walk(top) if package else [(root, [], os.listdir(root))]  # noqa: PTH208
-            found = [
-                f"{folder.rstrip('/')}/{name}"
-                for folder, _, names in walk
-                for name in names
-                if name.endswith(".py")
-            ]
-            self._listed[top] = sorted(file for file in found if file not in known)
+            root, whole = self.layout.root_of(path), self.layout.project_of(path)
+            found = [f"{root.rstrip('/')}/{name}" for name in os.listdir(root)]  # noqa: PTH208
+            if whole or self.package_of(path):
+                found += files_in(top)
+            modules = {file for file in found if file.endswith(".py")}
+            self._listed[top] = sorted(modules - self._absolute)
         return self._listed[top]
 
     @property
@@ -399,12 +471,17 @@ class Project:
         return name.encode() in data or b"*" in data
 
     def _data(self, where: str) -> bytes:
-        if self._bytes[0] != where:
+        data = self._bytes.get(where)
+        if data is None:
             try:
-                self._bytes = (where, read(where))
+                data = read(where)
             except MigrateError:
-                self._bytes = (where, b"")
-        return self._bytes[1]
+                data = b""
+            # The same files are asked about many things.
+            if self._held_bytes < _HELD:
+                self._held_bytes += len(data)
+                self._bytes[where] = data
+        return data
 
     def names_in(self, where: str) -> Names | None:
         """Return the names of a file by its absolute path, or None where it cannot be parsed."""

@@ -73,8 +73,25 @@ class Elsewhere(Protocol):
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
 
-    def readers(self, path: str, *words: str, sets: str = "") -> Iterator[Names]:
-        """Yield the names of the files that import the module in a file and hold some words."""
+    #: Whether a file calls something unknown as torch's losses alone are called, once it is known.
+    suspected: bool | None
+
+    def readers(
+        self, path: str, *words: str, sets: str = "", attribute: str = "", wide: bool = True
+    ) -> Iterator[Names]:
+        """Yield the names of the files that import the module in a file and hold some words.
+
+        And of those that may take an attribute of that name, or set it, from anything.
+        """
+
+    def lacks(self, file: str, attribute: str) -> None:
+        """Take note that a file reads no such attribute of anything unknown."""
+
+    def is_read_by_any_name(self, path: str) -> bool:
+        """Tell whether a file that imports the one in `path` reads attributes by any name."""
+
+    def is_set_by_name(self, path: str, attribute: str) -> bool:
+        """Tell whether another file may set an attribute by its name, or by any."""
 
     def callers(self, path: str, called: Collection[bytes] = ()) -> Iterator[str]:
         """Yield the files that may call a loss, or one by one of these last names."""

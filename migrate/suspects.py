@@ -9,8 +9,10 @@ import ast
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from migrate.attributes import DEVICE_METHODS
+from migrate.glance import reads_any
 from migrate.holders import called_name, methods, owner_of, related_classes, values_of_attribute
 from migrate.places import Place
 from migrate.resolve import NONE, OWN, STAR, UNBOUND, UNKNOWN, Names
@@ -101,7 +103,8 @@ def suspects_abroad(names: Names, called: Collection[str]) -> Iterator[tuple[Nam
     ----------
     names : Names
     called : collection of str
-        The last names of the receivers that are asked about; all, where it is empty.
+        The last names of the receivers that are asked about; all, where it is empty, and in a
+        file that reads attributes by names that only running it shows.
     """
     project = names.project
     wanted = [name.encode() for name in called]
@@ -110,8 +113,34 @@ def suspects_abroad(names: Names, called: Collection[str]) -> Iterator[tuple[Nam
         other = project.names_in(path)
         if other is not None and other is not names:
             for each in suspects(other):
-                if not called or each.name in called:
+                if not called or each.name in called or takes_any(other):
                     yield other, each
+
+
+def are_suspected(names: Names) -> bool:
+    """Tell whether any file of the project calls something unknown as a loss of torch's.
+
+    Where none does, it does not matter where an instance gets that is not followed.
+    """
+    project = names.project
+    if project is None:
+        return False
+    if project.suspected is None:
+        found = (project.names_in(path) for path in list(project.callers(names.path)))
+        project.suspected = any(
+            next(suspects(each), None) is not None for each in found if each is not None
+        )
+    return project.suspected
+
+
+def takes_any(names: Names) -> bool:
+    """Tell whether a file reads attributes whose names only running it shows."""
+    return _takes_any(names.text)
+
+
+@lru_cache(4)
+def _takes_any(text: str) -> bool:
+    return reads_any(text.encode("utf-8", "replace"))
 
 
 def _suspect(names: Names, call: ast.Call, place: Place) -> Suspect | None:

@@ -193,7 +193,7 @@ class Uses:
         """Return why a call cannot be rewritten, or None."""
         known = set(site.rule.source_call)
         given = [keyword.arg for keyword in call.keywords]
-        where = f"the call in line {call.lineno}"
+        where = f"the call in line {call.lineno}{self.of_file}"
         if None in given:
             return Refusal("keyword-call", f"{where} may pass `input=` or `target=` by `**`")
         if not set(given) <= known or any(isinstance(a, ast.Starred) for a in call.args):

@@ -114,6 +114,41 @@ TOGETHER = {
         "two.py": "import one\ndef call(x, y): return one.loss(input=x, target=y)\n",
         "main.py": "import one\ndef run(x, y): return one.go(x, y)\n",
     },
+    "a module that is imported by its name": {
+        "losses.py": ("import torch.nn as nn\ncriterion = nn.NLLLoss()\n"),
+        "main.py": (
+            "import importlib\n"
+            "losses = importlib.import_module('losses')\n"
+            "def run(x, y): return losses.criterion.forward(x, y)\n"
+        ),
+    },
+    "a module that another hands on": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.CrossEntropyLoss()\n",
+        "a.py": "import losses\n",
+        "main.py": (
+            "import a\ndef run(x, y):\n    c = a.losses.criterion\n"
+            "    return c(input=x, target=y)\n"
+        ),
+    },
+    "an attribute that a file without imports calls": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "def step(net, x, y):\n    loss = net.ce\n    return loss(x, y)\n",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute of a name that others set": {
+        "box.py": (
+            "import torch.nn as nn\nclass Box:\n"
+            "    def __init__(self): self.loss = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "from box import Box\nclass Args: pass\nargs = Args()\n"
+            "setattr(args, 'losses', 1)\nprint(getattr(args, 'losses', None))\n"
+            "def run(x, y): return Box().go(x, y)\n"
+        ),
+    },
     "constructors in two files": {
         "use.py": "def go(loss, x, y): return loss(input=x, target=y)\n",
         "other.py": (
@@ -213,14 +248,6 @@ APART = {
         "use.py": ("def go(box, x, y): return box.loss.forward(x, y)\n"),
         "main.py": ("import box, use\ndef run(x, y): return use.go(box.Box(), x, y)\n"),
     },
-    "a module that is imported by its name": {
-        "losses.py": ("import torch.nn as nn\ncriterion = nn.NLLLoss()\n"),
-        "main.py": (
-            "import importlib\n"
-            "losses = importlib.import_module('losses')\n"
-            "def run(x, y): return losses.criterion.forward(x, y)\n"
-        ),
-    },
     "a registry": {
         "registry.py": ("ALL = {}\ndef register(f):\n    ALL[f.__name__] = f\n    return f\n"),
         "losses.py": (
@@ -296,6 +323,144 @@ APART = {
         "main.py": (
             "from losses import ALL\n"
             "def run(x, y): return ALL[0](x, y) * len(list(ALL.children()))\n"
+        ),
+    },
+    "an attribute that a file without imports reads": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "def step(net, x, y):\n    loss = net.ce\n    return loss(input=x, target=y)\n",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute that a file without imports hands on": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "import go\ndef step(net, x, y): return go.go(net.ce, x, y)\n",
+        "go.py": "def go(loss, x, y): return loss(input=x, target=y)\n",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute called with a dict of operands": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "def step(net, x, y):\n    return net.ce(**dict(input=x, target=y))\n",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute that a file without imports moves": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "def step(net, x, y): return net.ce.cpu()(x, y)\n",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute read by a name put together": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "def step(net, x, y): return getattr(net, 'c' + 'e')(input=x, target=y)\n",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute that another file sets by its name": {
+        "box.py": (
+            "import torch.nn as nn\n"
+            "class Box:\n"
+            "    def __init__(self): self.loss = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "from box import Box\n"
+            "def mine(*, input, target): return input[0, 0] * 0\n"
+            "def run(x, y):\n"
+            "    box = Box()\n"
+            "    setattr(box, 'loss', mine)\n"
+            "    return box.go(x, y)\n"
+        ),
+    },
+    "an attribute set by a name put together": {
+        "box.py": (
+            "import torch.nn as nn\n"
+            "class Box:\n"
+            "    def __init__(self): self.loss = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "from box import Box\n"
+            "def mine(*, input, target): return input[0, 0] * 0\n"
+            "def run(x, y):\n"
+            "    box = Box()\n"
+            "    setattr(box, 'lo' + 'ss', mine)\n"
+            "    return box.go(x, y)\n"
+        ),
+    },
+    "an attribute set in the table of attributes": {
+        "box.py": (
+            "import torch.nn as nn\n"
+            "class Box:\n"
+            "    def __init__(self): self.loss = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "from box import Box\n"
+            "def mine(*, input, target): return input[0, 0] * 0\n"
+            "def run(x, y):\n"
+            "    box = Box()\n"
+            "    vars(box).update(loss=mine)\n"
+            "    return box.go(x, y)\n"
+        ),
+    },
+    "an attribute that a test puts another in place of": {
+        "box.py": (
+            "import torch.nn as nn\n"
+            "class Box:\n"
+            "    def __init__(self): self.loss = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "from box import Box\nfrom unittest.mock import patch\n"
+            "def mine(*, input, target): return input[0, 0] * 0\n"
+            "def run(x, y):\n"
+            "    box = Box()\n"
+            "    patch.object(box, 'loss', mine).start()\n"
+            "    return box.go(x, y)\n"
+        ),
+    },
+    "an attribute that a file without imports sets": {
+        "box.py": (
+            "import torch.nn as nn\n"
+            "class Box:\n"
+            "    def __init__(self): self.loss = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "patch.py": (
+            "def mine(*, input, target): return input[0, 0] * 0\ndef patch(box): box.loss = mine\n"
+        ),
+        "main.py": (
+            "import box, patch\n"
+            "def run(x, y):\n"
+            "    b = box.Box()\n"
+            "    patch.patch(b)\n"
+            "    return b.go(x, y)\n"
+        ),
+    },
+    "a global set by its name": {
+        "losses.py": (
+            "import torch.nn as nn\n"
+            "criterion = nn.NLLLoss()\n"
+            "def go(x, y): return criterion(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "import losses\n"
+            "setattr(losses, 'criterion', lambda *, input, target: 0)\n"
+            "def run(x, y): return losses.go(x, y)\n"
+        ),
+    },
+    "a global read by a name of a configuration": {
+        "losses.py": "import torch.nn as nn\nnll = nn.NLLLoss()\nce = nn.CrossEntropyLoss()\n",
+        "main.py": (
+            "import losses\n"
+            "CONFIG = {'loss': 'nll'}\n"
+            "def run(x, y): return getattr(losses, CONFIG['loss'])(input=x, target=y)\n"
         ),
     },
     "an attribute of a module of torch in another file": {
@@ -387,6 +552,39 @@ def test_a_file_given_alone_stays_where_another_would_have_to_change(
     [result] = migrate_paths([alone])
     assert not result.changed
     assert [f.code for f in result.findings] == ["keyword-call"]
+
+
+@pytest.mark.parametrize("files", APART.values(), ids=APART)
+def test_what_cannot_move_together_stays_where_files_are_given_alone(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    folder = written(tmp_path, files)
+    for name in files:
+        list(migrate_paths([str(folder / name)], write=True))
+    assert texts(folder) == dict(sorted(files.items()))
+
+
+@pytest.mark.parametrize("script", ["main.py", "scripts/train.py"])
+def test_a_file_of_a_package_stays_where_a_script_of_its_project_calls_its_loss(
+    script: str, tmp_path: Path
+) -> None:
+    files = {
+        "pkg/__init__.py": "",
+        "pkg/losses.py": "import torch.nn as nn\ncriterion = nn.NLLLoss()\n",
+        script: (
+            "from pkg.losses import criterion\n"
+            "def run(x, y): return criterion(input=x, target=y)\n"
+        ),
+        "build/old.py": "from pkg.losses import criterion\ncriterion.cpu()\n",
+    }  # fmt: skip
+    folder = written(tmp_path, files)
+    (folder / "pyproject.toml").write_text("")
+    [result] = migrate_paths([str(folder / "pkg/losses.py")])
+    assert [f.code for f in result.findings] == ["keyword-call"]
+    assert script in result.findings[0].message
+    (folder / script).write_text(files[script].replace("input=x, target=y", "x, y"))
+    [result] = migrate_paths([str(folder / "pkg/losses.py")])
+    assert [f.code for f in result.findings] == ["renamed"]
 
 
 def test_the_answer_does_not_depend_on_how_many_work_or_on_the_order(tmp_path: Path) -> None:
