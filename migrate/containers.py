@@ -156,6 +156,9 @@ class Containers:
 
     def put(self, site: Site, path: str, call: ast.Call, place: Place) -> Refusal | None:
         """Put a site into what a call of `path` at `place` makes, or return why it cannot be."""
+        if self._names is not self._home:
+            where = f"line {call.lineno} of {self._names.path}"
+            return Refusal("torch-container", f"{where} puts it into {path}")
         container = self._by_call.get(id(call)) or container_of(path, call, place)
         if container is None:
             return Refusal("torch-container", f"line {call.lineno} puts it into {path}")

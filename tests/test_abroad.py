@@ -318,6 +318,15 @@ APART = {
             "def run(x, y): return ALL[1](x, y)\n"
         ),
     },
+    "a list of torch's that a function in another file makes": {
+        "lists.py": ("import torch.nn as nn\ndef listed(loss): return nn.ModuleList([loss])\n"),
+        "main.py": (
+            "import torch.nn as nn\n"
+            "from lists import listed\n"
+            "ALL = listed(nn.NLLLoss())\n"
+            "def run(x, y): return ALL[0](x, y)\n"
+        ),
+    },
     "a list of torch's that another file uses as such": {
         "losses.py": ("import torch.nn as nn\nALL = nn.ModuleList([nn.NLLLoss()])\n"),
         "main.py": (
