@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from migrate.holders import (
     Holder,
     foreign_bases,
+    inner_scope_of,
     methods,
     owner_of,
     related_classes,
@@ -16,7 +17,7 @@ from migrate.holders import (
 )
 from migrate.parameters import field_reached, parameter
 from migrate.places import Place
-from migrate.resolve import Names
+from migrate.resolve import UNKNOWN, Names
 from migrate.scopes import FUNCTIONS, Binding, last_name
 from migrate.suspects import are_suspected
 
@@ -42,6 +43,7 @@ def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
     for other in project.readers(names.path, holder.name, attribute=holder.name, wide=wide):
         if other is not names:
             heirs = [c for c in other.classes if holder.owner.name in map(last_name, c.bases)]
+            heirs += [c for c in _without(other, holder.name) if c not in heirs]
             taken = list(uses_of_attribute(other, holder.name, heirs))
             yield from ((other, place) for place, _ in taken)
             if not taken:
@@ -50,6 +52,48 @@ def uses_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, Place]]:
         if base is not None:
             found = uses_of_attribute(other, holder.name, related_classes(other, base))
             yield from ((other, place) for place, _ in found)
+
+
+def _without(names: Names, attribute: str) -> list[ast.ClassDef]:
+    """Return the classes that read an attribute of their own which no relative in the file sets.
+
+    They have it from elsewhere: an heir of an heir, or a class to be mixed in.
+    """
+    reading: dict[ast.ClassDef, None] = {}
+    setting: set[ast.ClassDef] = set()
+    for _, place in names.places_of(attribute):
+        node = place.node
+        if isinstance(node, ast.Attribute) and node.attr == attribute:
+            owner = owner_of(node, place)
+            if owner is not None and isinstance(node.ctx, ast.Load):
+                reading[owner] = None
+            elif owner is not None:
+                setting.add(owner)
+    return [
+        owner
+        for owner in reading
+        if not any(
+            each in setting or attribute in inner_scope_of(names, each).bindings
+            for each in related_classes(names, owner)
+        )
+    ]
+
+
+def _may_be_heir(names: Names, heir: ast.ClassDef, owner: ast.ClassDef | None) -> bool:
+    """Tell whether a class inherits from one of another file, over one more at the least.
+
+    Those that inherit from it at once are asked by `heirs_abroad`.
+    """
+    todo, seen = [*bases_abroad(names, [heir])], set[int]()
+    direct = {id(base) for _, base in todo}
+    while todo:
+        other, base = todo.pop()
+        if base is owner and id(base) not in direct:
+            return True
+        if base is not None and id(base) not in seen:
+            seen.add(id(base))
+            todo += bases_abroad(other, related_classes(other, base))
+    return False
 
 
 def _reads_abroad(names: Names, name: str) -> Iterator[tuple[Names, Place]]:
@@ -77,6 +121,7 @@ def _reads_abroad(names: Names, name: str) -> Iterator[tuple[Names, Place]]:
 
 def _reads(other: Names, names: Names, module: str, name: str) -> Iterator[Place]:
     """Yield where a file reads a name of a module."""
+    whole = names.project is not None and names.project.is_imported_whole(names.path)
     for _, place in list(other.places_of(name)):
         node = place.node
         if isinstance(node, ast.alias) and node.name == name:
@@ -86,7 +131,9 @@ def _reads(other: Names, names: Names, module: str, name: str) -> Iterator[Place
                 yield from (use for use, _ in uses_of_name(other, scope, local))
         elif isinstance(node, ast.Attribute) and node.attr == name:
             meanings = other.resolve(node.value, other.scope_of(place))
-            if isinstance(node.ctx, ast.Load) and module in meanings:
+            # The module itself may be what a function is given.
+            given = whole and UNKNOWN in meanings and owner_of(node, place) is None
+            if isinstance(node.ctx, ast.Load) and (module in meanings or given):
                 yield place
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             free = other.bindings_of(name, other.scope_of(place)) is None
@@ -110,7 +157,9 @@ def set_abroad(names: Names, holder: Holder) -> Iterator[tuple[Names, ast.expr |
             if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
                 continue
             meanings = other.resolve(node.value, other.scope_of(place))
-            if (module in meanings) if holder.owner is None else owner_of(node, place) is None:
+            own = owner_of(node, place)
+            may_be = own is None or _may_be_heir(other, own, holder.owner)
+            if (module in meanings) if holder.owner is None else may_be:
                 if isinstance(assign, ast.Assign) and node in assign.targets:
                     yield other, assign.value
                 else:
@@ -187,7 +236,9 @@ def heirs_abroad(
     """Yield the classes of other files that inherit from a class, where they hold a word."""
     if names.project is None:
         return
-    for other in names.project.readers(names.path, owner.name, attribute):
+    near = names.project.readers(names.path, owner.name, attribute)
+    far = names.project.readers(names.path, attribute, sets=attribute, attribute=attribute)
+    for other in dict.fromkeys((*near, *far)):
         for each in other.classes if other is not names else ():
             if any(base is owner for _, base in bases_abroad(other, [each])):
                 yield other, each

@@ -23,7 +23,7 @@ _TOKEN = re.compile(rb"[()\[\]{}'\"#,]")
 _KEYWORD = re.compile(rb"[\s\\]*([\w\x80-\xff]+)[\s\\]*=(?!=)")
 
 # Literals stand first, for which `re` searches many times as fast.
-_GIVEN = tuple(re.compile(word + rb"[\s\\]*=(?!=)") for word in (b"input", b"target"))
+_GIVEN = tuple(re.compile(w + rb"(?:[\s\\]|#.*\n)*=(?!=)") for w in (b"input", b"target"))
 _FORWARD = re.compile(rb"forward[\s\\]*\(")
 _TWICE = re.compile(rb"\)[\s\\]*\(")
 _DEVICE = re.compile(rb"\.[\s\\]*(?:cpu|cuda|to)[\s\\]*\([^()]*\)[\s\\]*\Z")
@@ -35,7 +35,12 @@ def calls_of_a_loss(data: bytes) -> frozenset[bytes]:
     With `input=` or `target=` and at most one more argument, by `.forward`, or behind `.cuda()`:
     see `migrate.suspects`. `ANY` stands for a name that is not plain.
     """
-    return frozenset(_called(data))
+    return frozenset(_called(_with_newlines(data) if b"\r" in data else data))
+
+
+def _with_newlines(data: bytes) -> bytes:
+    """Return lines as Python reads them: a carriage return alone ends one as well."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def _called(data: bytes) -> Iterator[bytes]:
@@ -244,6 +249,13 @@ def reads_any(data: bytes) -> bool:
     )
 
 
+def imports_any(data: bytes, _: str = "") -> bool:
+    """Tell whether modules may be imported whose names only running it shows."""
+    return any(word in data for word in (b"import_module", b"__import__", b"instantiate")) and (
+        _IMPORTS.search(data) is not None
+    )
+
+
 def reads_any_of_others(data: bytes) -> bool:
     """Tell the same of attributes of anything but `self`."""
     return reads_any(data) and reads_any(_OWN.sub(b"(0, '',", data))
@@ -253,6 +265,9 @@ def reads_any_of_others(data: bytes) -> bool:
 _PLAIN = rb"[\s\\]*(?![\w.\[\]'\"]+[\s\\]*,[\s\\]*['\"]\w*['\"][\s\\]*[,)])"
 _SETS = re.compile(rb"setattr(?:__)?[\s\\]*\(" + _PLAIN)
 _GETS = re.compile(rb"getattr(?:ibute__|__)?[\s\\]*\(" + _PLAIN)
+_IMPORTS = re.compile(
+    rb"(?:import_module|__import__)[\s\\]*\([\s\\]*(?!['\"])|\binstantiate[\s\\]*\("
+)
 _OWN = re.compile(rb"\([\s\\]*self[\s\\]*,|\bself\.__dict__")
 _WRITES = re.compile(rb"(?:vars\([^()]*\)|__dict__)\s*(?:\.update|\.setdefault|\[|=[^=]|\|=)")
 _TABLES = (

@@ -14,6 +14,7 @@ from migrate.errors import MigrateError
 from migrate.glance import (
     ANY,
     calls_of_a_loss,
+    imports_any,
     may_hand_on,
     may_set,
     may_set_by_name,
@@ -88,6 +89,8 @@ class Project:
         self._statements = statements
         self._kept: OrderedDict[str, Names | None] = OrderedDict()
         self._held = 0
+        self._opaque: set[str] = set()
+        self._whole: dict[str, bool] = {}
         self._around: dict[str, Importers] = {}
         self._listed: dict[str, list[str]] = {}
         self._called: dict[str, frozenset[bytes]] = {}
@@ -164,7 +167,7 @@ class Project:
                 found.update(self._anywhere(path, attribute, may))
             self._readers[key] = tuple(sorted(found))
         for reader in self._readers[key]:
-            names = self.names_in(reader)
+            names = self.tree_in(reader)
             if names is not None:
                 yield names
 
@@ -195,9 +198,27 @@ class Project:
             files |= dict.fromkeys(self._files_beside(path))
         return sorted(files)
 
+    def is_imported_whole(self, path: str) -> bool:
+        """Tell whether a file imports a module itself, and not only names from it."""
+        if path not in self._whole:
+            found = (
+                [self._everyone] if len(self.files) > FEW else [self._everyone, self._beside(path)]
+            )
+            self._whole[path] = any(
+                not is_from
+                for each in found
+                for _, _, is_from in each.statements(path, self.layout)
+            )
+        return self._whole[path]
+
     def is_read_by_any_name(self, path: str) -> bool:
-        """Tell whether a file that imports the module in `path` reads attributes by any name."""
-        return self._is_imported_by(path, reads_any_of_others)
+        """Tell whether a file that imports the module in `path` reads attributes by any name.
+
+        Or whether one, of the run or around, imports modules by any name.
+        """
+        return self._is_imported_by(path, reads_any_of_others) or bool(
+            self._anywhere(path, "", imports_any)
+        )
 
     def is_set_by_name(self, path: str, attribute: str) -> bool:
         """Tell whether another file may set an attribute, of a module or of what it has, by name.
@@ -484,7 +505,15 @@ class Project:
         return data
 
     def names_in(self, where: str) -> Names | None:
-        """Return the names of a file by its absolute path, or None where it cannot be parsed."""
+        """Return the names of a file by its absolute path.
+
+        None where it cannot be parsed, and where it binds names that no statement shows.
+        """
+        names = self.tree_in(where)
+        return None if where in self._opaque else names
+
+    def tree_in(self, where: str) -> Names | None:
+        """Return the names of a file, whatever it may bind beside; None where it does not parse."""
         if where in self._kept:
             self._kept.move_to_end(where)
         else:
@@ -499,6 +528,7 @@ class Project:
         """
         where = os.path.abspath(names.path)  # noqa: PTH100
         self._keep(where, names)
+        self._opaque.discard(where)
         while len(self._kept) > 1 and self._held > _KEPT:
             self._held -= _size(self._kept.popitem(last=False)[1])
 
@@ -514,7 +544,7 @@ class Project:
         except MigrateError:
             return None
         if any(word in text for word in _REBINDING) and _REBINDS.search(text):
-            return None
+            self._opaque.add(where)
         return Names(tree, text, LineIndex(text), self.package_of(where), self, where)
 
 

@@ -87,6 +87,9 @@ class Elsewhere(Protocol):
     def lacks(self, file: str, attribute: str) -> None:
         """Take note that a file reads no such attribute of anything unknown."""
 
+    def is_imported_whole(self, path: str) -> bool:
+        """Tell whether a file imports a module itself, and not only names from it."""
+
     def is_read_by_any_name(self, path: str) -> bool:
         """Tell whether a file that imports the one in `path` reads attributes by any name."""
 
@@ -97,7 +100,10 @@ class Elsewhere(Protocol):
         """Yield the files that may call a loss, or one by one of these last names."""
 
     def names_in(self, where: str) -> Names | None:
-        """Return the names of a file by its absolute path, or None where it cannot be parsed."""
+        """Return the names of a file by its absolute path, or None where it cannot be told."""
+
+    def tree_in(self, where: str) -> Names | None:
+        """Return the names of a file, whatever it may bind beside; None where it does not parse."""
 
     def importers(self, module: str) -> tuple[str, ...]:
         """Return the files of the run that import a module, or a name from it, sorted."""

@@ -16,13 +16,14 @@ from migrate.glance import reads_any
 from migrate.holders import called_name, methods, owner_of, related_classes, values_of_attribute
 from migrate.places import Place
 from migrate.resolve import NONE, OWN, STAR, UNBOUND, UNKNOWN, Names
+from migrate.scopes import FUNCTIONS
 
 #: The names under which torch's losses take their operands.
 _OPERANDS = frozenset({"input", "target"})
 
 #: Where such a call may stand in a text; `migrate.glance` looks at bytes. A literal stands first
 #: in each, for which `re` searches many times as fast.
-_GIVEN = tuple(re.compile(rf"{word}\s*=(?!=)") for word in sorted(_OPERANDS))
+_GIVEN = tuple(re.compile(rf"{word}(?:\s|#.*\n)*=(?!=)") for word in sorted(_OPERANDS))
 _FORWARD = re.compile(r"forward\s*\(")
 _MOVED = tuple(re.compile(rf"{m}\s*\([^()]*\)\s*\(") for m in sorted(DEVICE_METHODS))
 _DOT = re.compile(r"\.\s*\Z")
@@ -110,7 +111,7 @@ def suspects_abroad(names: Names, called: Collection[str]) -> Iterator[tuple[Nam
     wanted = [name.encode() for name in called]
     for path in list(project.callers(names.path, wanted)) if project is not None else ():
         assert project is not None
-        other = project.names_in(path)
+        other = project.tree_in(path)
         if other is not None and other is not names:
             for each in suspects(other):
                 if not called or each.name in called or takes_any(other):
@@ -180,7 +181,10 @@ def _is_unknown(names: Names, function: ast.expr, place: Place) -> bool:
     if isinstance(function, ast.Call):
         if called_name(function) in ("super", "partial"):
             return called_name(function) == "partial"
-        return bool(names.resolve(function.func, scope) & {UNKNOWN, STAR, UNBOUND})
+        meanings = names.resolve(function.func, scope)
+        return bool(meanings & {UNKNOWN, STAR, UNBOUND}) or any(
+            _is_function(names, meaning, called_name(function)) for meaning in meanings
+        )
     meanings = names.resolve(function, scope)
     if meanings & {NONE}:
         return True  # what another file may have set it to
@@ -198,6 +202,15 @@ def _is_unknown(names: Names, function: ast.expr, place: Place) -> bool:
     if isinstance(function, ast.Attribute) and OWN in meanings:
         return not _is_method(names, function)
     return bool(meanings & {UNKNOWN, STAR, UNBOUND})
+
+
+def _is_function(names: Names, meaning: str, name: str) -> bool:
+    """Tell whether something is a function of the project: it may give anything."""
+    if meaning == OWN:
+        return name in names.functions_by_name
+    module, _, own = meaning.rpartition(".")
+    found = names.project.definitions(module, own, names.path) if names.project and module else ()
+    return any(isinstance(binding.statement, FUNCTIONS) for _, binding in found)
 
 
 def _is_method(names: Names, function: ast.Attribute) -> bool:

@@ -325,7 +325,8 @@ def _instance(site: Site, file: File) -> str:
     refusal = flow.refusals.get(id(site))
     if refusal is not None:
         return refusal.reason
-    edited = [*(c.sites for c in flow.edited_calls), *(d.sites for d in flow.device_calls)]
+    calls = [*flow.edited_calls, *(call for _, call in flow.calls_abroad)]
+    edited = [*(c.sites for c in calls), *(d.sites for d in flow.device_calls)]
     if any(site in sites for sites in edited):
         return "its instance is called by keywords or moved to a device"
     return ""

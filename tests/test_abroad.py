@@ -149,6 +149,20 @@ TOGETHER = {
             "def run(x, y): return Box().go(x, y)\n"
         ),
     },
+    "an attribute that an heir of an heir reads": {
+        "base.py": (
+            "import torch.nn as nn\nclass Base:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "mid.py": "from base import Base\nclass Mid(Base): pass\n",
+        "main.py": (
+            "from mid import Mid\n"
+            "class Box(Mid):\n"
+            "    def go(self, x, y):\n"
+            "        loss = self.ce\n"
+            "        return loss(input=x, target=y)\n"
+            "def run(x, y): return Box().go(x, y)\n"
+        ),
+    },
     "constructors in two files": {
         "use.py": "def go(loss, x, y): return loss(input=x, target=y)\n",
         "other.py": (
@@ -472,6 +486,111 @@ APART = {
             "def run(x, y): return getattr(losses, CONFIG['loss'])(input=x, target=y)\n"
         ),
     },
+    "a file that writes into a table of attributes": {
+        "losses.py": "import torch.nn as nn\ncriterion = nn.CrossEntropyLoss()\n",
+        "main.py": (
+            "from losses import criterion\n"
+            "class Config:\n    def __init__(self, **given): self.__dict__.update(given)\n"
+            "def run(x, y): return criterion(input=x, target=y)\n"
+        ),
+    },
+    "an attribute that an heir of an heir replaces": {
+        "base.py": (
+            "import torch.nn as nn\nclass Base:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.ce(input=x, target=y)\n"
+        ),
+        "mid.py": "from base import Base\nclass Mid(Base): pass\n",
+        "main.py": (
+            "from mid import Mid\n"
+            "def mine(*, input, target): return input[0, 0] * 0\n"
+            "class Box(Mid):\n"
+            "    def __init__(self): self.ce = mine\n"
+            "def run(x, y): return Box().go(x, y)\n"
+        ),
+    },
+    "an attribute that an heir over star imports replaces": {
+        "base.py": (
+            "import torch.nn as nn\nclass Base:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+            "    def go(self, x, y): return self.ce(input=x, target=y)\n"
+        ),
+        "api.py": "from base import *\n",
+        "main.py": (
+            "import api\n"
+            "def mine(*, input, target): return input[0, 0] * 0\n"
+            "class Box(api.Base):\n"
+            "    def __init__(self): self.ce = mine\n"
+            "def run(x, y): return Box().go(x, y)\n"
+        ),
+    },
+    "an attribute that a class to mix in reads": {
+        "base.py": (
+            "import torch.nn as nn\nclass Base:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "mix.py": (
+            "class Mix:\n"
+            "    def go(self, x, y):\n"
+            "        loss = self.ce\n"
+            "        return loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "from base import Base\nfrom mix import Mix\nclass Box(Mix, Base): pass\n"
+            "def run(x, y): return Box().go(x, y)\n"
+        ),
+    },
+    "a class that takes what its table of attributes holds": {
+        "trainer.py": (
+            "class Trainer:\n"
+            "    def __init__(self, **parts): self.__dict__.update(parts)\n"
+            "    def go(self, x, y): return self.loss(input=x, target=y)\n"
+        ),
+        "main.py": (
+            "import torch.nn as nn\nfrom trainer import Trainer\n"
+            "def run(x, y): return Trainer(loss=nn.NLLLoss()).go(x, y)\n"
+        ),
+    },
+    "a function that a path in a configuration names": {
+        "build.py": (
+            "import importlib\n"
+            "def build(path):\n"
+            "    module, _, name = path.rpartition('.')\n"
+            "    return getattr(importlib.import_module(module), name)()\n"
+        ),
+        "losses.py": "import torch.nn as nn\ndef nll(): return nn.NLLLoss()\n",
+        "main.py": (
+            "from build import build\n"
+            "def run(x, y): return build('losses.nll')(input=x, target=y)\n"
+        ),
+    },
+    "a dict of classes behind a function": {
+        "build.py": (
+            "import torch.nn as nn\nALL = {'ce': nn.CrossEntropyLoss, 'mse': nn.MSELoss}\n"
+            "def build(name): return ALL[name]()\n"
+        ),
+        "main.py": (
+            "from build import build\ndef run(x, y): return build('ce')(input=x, target=y)\n"
+        ),
+    },
+    "a module that a function is given": {
+        "losses.py": "import torch.nn as nn\nnll = nn.NLLLoss()\n",
+        "go.py": (
+            "def go(module, x, y):\n    loss = module.nll\n    return loss(input=x, target=y)\n"
+        ),
+        "main.py": "import go, losses\ndef run(x, y): return go.go(losses, x, y)\n",
+    },
+    "a call in a file with lines of another kind": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "import math  # x\rdef step(net, x, y):\r    return net.ce(input=x, target=y)\r",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "a comment before the sign of a keyword": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "def step(net, x, y): return net.ce(x, target  # y\n    =y)\n",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
     "an attribute of a module of torch in another file": {
         "net.py": (
             "import torch.nn as nn\n"
@@ -496,7 +615,7 @@ APART = {
 def written(folder: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, newline="")
     return folder
 
 
@@ -525,7 +644,9 @@ def of_mindspore(folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 def texts(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*.py"))}
+    return {
+        str(p.relative_to(folder)): p.read_bytes().decode() for p in sorted(folder.rglob("*.py"))
+    }
 
 
 @pytest.mark.parametrize("files", TOGETHER.values(), ids=TOGETHER)
