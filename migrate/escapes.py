@@ -52,11 +52,12 @@ def hand_over_escaped(
     if not escaped and not visible:
         return
     project, every = names.project, list(chain.from_iterable(visible.values()))
-    if every and project is not None and project.is_read_by_any_name(names.path):
-        escaped = [*escaped, *every]
-    for other, suspect in suspects_abroad(names, () if escaped else visible):
-        named = every if takes_any(other) else visible.get(suspect.name, ())
-        sites = [*escaped, *named]
+    by_any_name = every and project is not None and project.is_read_by_any_name(names.path)
+    for other, suspect in suspects_abroad(names, () if escaped or by_any_name else visible):
+        sites = [*escaped, *visible.get(suspect.name, ())]
+        # What is called by `.forward` is a model nearly always: not on such a chance alone.
+        if suspect.code == "keyword-call" and (by_any_name or takes_any(other)):
+            sites += every
         if sites and not _is_edited(uses, abroad.get(other.path), other, suspect):
             where = f"line {suspect.call.lineno} of {other.path} {suspect.does}"
             _refuse_all(flow, sites, suspect, where)

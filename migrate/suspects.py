@@ -119,9 +119,10 @@ def suspects_abroad(names: Names, called: Collection[str]) -> Iterator[tuple[Nam
 
 
 def are_suspected(names: Names) -> bool:
-    """Tell whether any file of the project calls something unknown as a loss of torch's.
+    """Tell whether any file of the project calls something unknown with `input=` or `target=`.
 
-    Where none does, it does not matter where an instance gets that is not followed.
+    Where none does, it does not matter where an instance gets that is not followed. What is called
+    by `.forward` is a model nearly always, and every project has one.
     """
     project = names.project
     if project is None:
@@ -129,7 +130,10 @@ def are_suspected(names: Names) -> bool:
     if project.suspected is None:
         found = (project.names_in(path) for path in list(project.callers(names.path)))
         project.suspected = any(
-            next(suspects(each), None) is not None for each in found if each is not None
+            suspect.code == "keyword-call"
+            for each in found
+            if each is not None
+            for suspect in suspects(each)
         )
     return project.suspected
 
