@@ -214,10 +214,11 @@ class Project:
     def is_read_by_any_name(self, path: str) -> bool:
         """Tell whether a file that imports the module in `path` reads attributes by any name.
 
-        Or whether one, of the run or around, imports modules by any name.
+        Or whether one, in its package or beside it, imports modules by any name.
         """
-        return self._is_imported_by(path, reads_any_of_others) or bool(
-            self._anywhere(path, "", imports_any)
+        root = self.layout.root_of(path)
+        return self._is_imported_by(path, reads_any_of_others) or any(
+            self.layout.root_of(file) == root for file in self._anywhere(path, "", imports_any)
         )
 
     def is_set_by_name(self, path: str, attribute: str) -> bool:
@@ -306,24 +307,28 @@ class Project:
         return self._around[top]
 
     def _top(self, path: str) -> str:
-        root, package = self.layout.root_of(path), self.package_of(path)
-        whole = self.layout.project_of(path)
-        return whole or os.path.join(root, package.partition(".")[0])  # noqa: PTH118
+        """Return what the files around a file are the same for."""
+        return f"{self.layout.root_of(path).rstrip('/')}/{self.module_of(path).partition('.')[0]}"
 
     def _files_beside(self, path: str) -> list[str]:
-        """Return the other files of the project's folder, where a mark of one shows it.
+        """Return the other files of the outermost package, and of the folder that holds it.
 
-        Else those of the outermost package, and of the folder that holds it.
+        And those of the project's folder, where a mark of one shows it, that import from there.
         """
-        top = self._top(path)
-        if top not in self._listed:
-            root, whole = self.layout.root_of(path), self.layout.project_of(path)
-            found = [f"{root.rstrip('/')}/{name}" for name in os.listdir(root)]  # noqa: PTH208
-            if whole or self.package_of(path):
-                found += files_in(top)
+        key = self._top(path)
+        root, _, top = key.rpartition("/")
+        if key not in self._listed:
+            found = {f"{root}/{name}" for name in os.listdir(root or "/")}  # noqa: PTH208
+            if self.package_of(path):
+                found.update(files_in(key))
+            imports = re.compile(rb"import\b[^\n]*\b%b\b|from\s+%b\b" % ((os.fsencode(top),) * 2))
+            whole = self.layout.project_of(path)
+            for file in files_in(whole) if whole else ():
+                if file not in found and file.endswith(".py") and imports.search(self._data(file)):
+                    found.add(file)
             modules = {file for file in found if file.endswith(".py")}
-            self._listed[top] = sorted(modules - self._absolute)
-        return self._listed[top]
+            self._listed[key] = sorted(modules - self._absolute)
+        return self._listed[key]
 
     @property
     def index(self) -> Importers:
