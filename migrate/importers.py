@@ -125,7 +125,8 @@ class Importers:
         """
         target = os.path.abspath(path)  # noqa: PTH100
         for importer, each in self.named(target):
-            if os.path.abspath(importer) == target:  # noqa: PTH100
+            own = importer.rpartition("/")[2] == target.rpartition("/")[2]
+            if own and os.path.abspath(importer) == target:  # noqa: PTH100
                 continue
             if each.module and layout.locate(each.module, importer) == target:
                 yield importer, each, True

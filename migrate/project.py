@@ -32,7 +32,7 @@ from migrate.source import LineIndex, decode, parse, read
 
 #: How many characters of source the parsed modules of a process may come from: a tree of `ast`
 #: takes some fifty times the memory of its text.
-_KEPT = 3_000_000
+_KEPT = 5_000_000
 
 #: How many bytes of files are held: those of a repository of some thousand.
 _HELD = 1 << 26
