@@ -211,16 +211,39 @@ def _handed_on(name: str) -> re.Pattern[bytes]:
 
 
 def may_use(data: bytes, name: str) -> bool:
-    """Tell whether an attribute `name` may be moved, called by `forward`, or called with `**`."""
-    return _used(name).search(data) is not None
+    """Tell whether an attribute `name` may be put to a use that MindSpore's loss does not know.
+
+    Moved, set, asked for its class, called by `forward` or with `**`, or given to a call with the
+    keywords of one: on its line, or by a name that it is assigned to.
+    """
+    return _used(name).search(data) is not None or any(
+        _used_as(match.group(1)).search(data, match.end(), match.end() + _FAR) is not None
+        for match in _assigned(name).finditer(data)
+    )
+
+
+_USE = (
+    rb"%b[\s\\]*(?:\.[\s\\]*(?!item\b|backward\b|detach\b|size\b|shape\b|mean\b|sum\b)\w"
+    rb"|\([^\n]*\*\*|[^\n]*\b(?:input|target)[ \t]*=(?!=))|(?:isinstance|partial)\([^\n]*%b\b"
+)
 
 
 @lru_cache(64)
 def _used(name: str) -> re.Pattern[bytes]:
-    return re.compile(
-        rb"\.[\s\\]*%b[\s\\]*(?:\.[\s\\]*(?:cpu|cuda|forward|to)\b|\([^\n]*\*\*)"
-        % re.escape(name.encode())
-    )
+    attribute = rb"\.[\s\\]*" + re.escape(name.encode())
+    return re.compile(_USE % (attribute, attribute))
+
+
+@lru_cache(64)
+def _used_as(name: bytes) -> re.Pattern[bytes]:
+    local = rb"\b" + re.escape(name)
+    return re.compile(_USE % (local, local))
+
+
+@lru_cache(64)
+def _assigned(name: str) -> re.Pattern[bytes]:
+    attribute = re.escape(name.encode())
+    return re.compile(rb"(%b+)[ \t]*=[^\n=]*\.%b[ \t]*[\r\n]" % (_LETTER, attribute))
 
 
 def may_set_by_name(data: bytes, name: str) -> bool:

@@ -591,6 +591,46 @@ APART = {
         "step.py": "def step(net, x, y): return net.ce(x, target  # y\n    =y)\n",
         "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
     },
+    "an attribute given to a partial": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": (
+            "from functools import partial\n"
+            "def step(net, x, y): return partial(net.ce, target=y)(x)\n"
+        ),
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute given to a function with the operands": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": (
+            "def call(f, *a, **k): return f(*a, **k)\n"
+            "def step(net, x, y): return call(net.ce, input=x, target=y)\n"
+        ),
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute of which a setting is set": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": (
+            "def step(net, x, y):\n    net.ce.reduction = 'sum'\n    return net.ce(x, y)\n"
+        ),
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
+    "an attribute that is asked for its class": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": (
+            "import torch.nn as nn\n"
+            "def step(net, x, y):\n    f = net.ce\n"
+            "    return f(x, y) if isinstance(f, nn.Module) else f(x, y) * 0\n"
+        ),
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
     "an attribute of a module of torch in another file": {
         "net.py": (
             "import torch.nn as nn\n"
