@@ -17,6 +17,9 @@ ANY = b""
 _FAR = 4000
 
 _LETTER = rb"[\w\x80-\xff]"
+#: How many more a method may stand behind the line of its object.
+_NEAR = 200
+
 _BLANK = b" \t\r\n\f\\"
 _WORD = re.compile(rb"[\w\x80-\xff]+\Z")
 _TOKEN = re.compile(rb"[()\[\]{}'\"#,]")
@@ -216,10 +219,16 @@ def may_use(data: bytes, name: str) -> bool:
     Moved, set, asked for its class, called by `forward` or with `**`, or given to a call with the
     keywords of one: on its line, or by a name that it is assigned to.
     """
-    return _used(name).search(data) is not None or any(
-        _used_as(match.group(1)).search(data, match.end(), match.end() + _FAR) is not None
-        for match in _assigned(name).finditer(data)
-    )
+    for read in _handed_on(name).finditer(data):
+        start = data.rfind(b"\n", 0, read.start()) + 1
+        line = data.find(b"\n", read.end())
+        end = len(data) if line < 0 else line
+        if _used(name).search(data, start, end + _NEAR):
+            return True
+        local = _assigned(name).search(data, start, end + 1)
+        if local is not None and _used_as(local.group(1)).search(data, end, end + _FAR):
+            return True
+    return False
 
 
 _USE = (
