@@ -252,7 +252,7 @@ def _used_as(name: bytes) -> re.Pattern[bytes]:
 @lru_cache(64)
 def _assigned(name: str) -> re.Pattern[bytes]:
     attribute = re.escape(name.encode())
-    return re.compile(rb"(%b+)[ \t]*=[^\n=]*\.%b[ \t]*[\r\n]" % (_LETTER, attribute))
+    return re.compile(rb"(%b+)[ \t]*:?=[^\n=]*\.%b[ \t]*[)\r\n]" % (_LETTER, attribute))
 
 
 def may_set_by_name(data: bytes, name: str) -> bool:

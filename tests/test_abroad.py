@@ -620,6 +620,13 @@ APART = {
         ),
         "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
     },
+    "an attribute that is named in a condition": {
+        "net.py": (
+            "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
+        ),
+        "step.py": "def step(net, x, y):\n    if (f := net.ce): return f.forward(x, y)\n",
+        "main.py": "import net, step\ndef run(x, y): return step.step(net.Net(), x, y)\n",
+    },
     "an attribute that is asked for its class": {
         "net.py": (
             "import torch.nn as nn\nclass Net:\n    def __init__(self): self.ce = nn.NLLLoss()\n"
