@@ -104,7 +104,7 @@ def stays(container: Container, names: Names, values: Values) -> str:
         for where, use in itertools.chain(here, uses_abroad(names, holder)):
             if not _is_common(use, is_dict=isinstance(given, (ast.Dict, ast.DictComp))):
                 line = f"line {getattr(use.node, 'lineno', 0)}"
-                file = "" if where is names else f" of {where.path}"
+                file = "" if where is names else f" of {where.shown}"
                 return f"which {line}{file} uses as torch's"
     return ""
 
@@ -157,7 +157,7 @@ class Containers:
     def put(self, site: Site, path: str, call: ast.Call, place: Place) -> Refusal | None:
         """Put a site into what a call of `path` at `place` makes, or return why it cannot be."""
         if self._names is not self._home:
-            where = f"line {call.lineno} of {self._names.path}"
+            where = f"line {call.lineno} of {self._names.shown}"
             return Refusal("torch-container", f"{where} puts it into {path}")
         container = self._by_call.get(id(call)) or container_of(path, call, place)
         if container is None:
@@ -176,7 +176,7 @@ class Containers:
                 meaning = self._routes.torch_container(call, place)
                 found = container_of(meaning, call, place)
             if found is None:
-                where = "" if names is self._home else f" of {names.path}"
+                where = "" if names is self._home else f" of {names.shown}"
                 reason = f"it is put into what line {call.lineno}{where} makes"
                 refusals.append(Refusal("torch-container", reason))
             elif site not in found.sites:

@@ -23,7 +23,7 @@ class UsesElsewhere(Uses):
     def __init__(self, names: Names, home: Uses) -> None:
         flow = Flow(refusals=home.flow.refusals)
         super().__init__(names, home.sites, home.values.at(names), flow)
-        self.of_file = f" of {names.path}"
+        self.of_file = f" of {names.shown}"
 
     def written(self, holder: Holder) -> set[tuple[type[ast.expr], str]]:
         """Return how a name of another file, or an attribute of its classes, is written here."""
@@ -56,7 +56,7 @@ class UsesElsewhere(Uses):
     def attribute_kept(self, site: Site, holder: Holder) -> None:
         """Hand over what shares an attribute with a module of torch."""
         if self.routes.holds_torch_module(holder, ()):
-            reason = f"`{holder.name}` of {self.names.path} also holds a module of torch"
+            reason = f"`{holder.name}` of {self.names.shown} also holds a module of torch"
             self.flow.refuse(site, "instance-attribute", reason)
 
 
@@ -67,7 +67,7 @@ def take_along(home: Uses, other: Uses) -> None:
         if project is not None and project.is_of_run(path):
             home.flow.calls_abroad.append((other.names, call))
             continue
-        where = f"line {call.call.lineno} of {path} calls it"
+        where = f"line {call.call.lineno} of {other.names.shown} calls it"
         for site in call.sites:
             reason = f"{where} in a way that has to change, and is not among the files given"
             home.flow.refuse(site, "keyword-call", reason)

@@ -59,7 +59,7 @@ def hand_over_escaped(
         if suspect.code == "keyword-call" and (by_any_name or takes_any(other)):
             sites += every
         if sites and not _is_edited(uses, abroad.get(other.path), other, suspect):
-            where = f"line {suspect.call.lineno} of {other.path} {suspect.does}"
+            where = f"line {suspect.call.lineno} of {other.shown} {suspect.does}"
             _refuse_all(flow, sites, suspect, where)
 
 

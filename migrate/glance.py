@@ -226,7 +226,7 @@ def may_use(data: bytes, name: str) -> bool:
         if _used(name).search(data, start, end + _NEAR):
             return True
         local = _assigned(name).search(data, start, end + 1)
-        if local is not None and _used_as(local.group(1)).search(data, end, end + _FAR):
+        if local is not None and _used_as(local.group(1)).search(data, local.end(), end + _FAR):
             return True
     return False
 

@@ -56,7 +56,7 @@ def follow_instances(file: File) -> None:
 def _claim(names: Names, call: InstanceCall, work: Work, file: File) -> Refusal | None:
     """Prove a constructor and a call in another file together, and claim the call's change."""
     edits = call_edits(call, names)
-    where = f"line {call.call.lineno} of {names.path}"
+    where = f"line {call.call.lineno} of {names.shown}"
     if edits is None or work.pair is None or work.made is None or work.own_arguments:
         return Refusal("keyword-call", f"{where} calls it in a way that cannot be taken apart")
     if not edits:

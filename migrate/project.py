@@ -82,7 +82,8 @@ class Project:
         self.suspected: bool | None = None
         self._told: dict[tuple[str, object], bool] = {}
         self._holding: dict[tuple[str, str, object], tuple[str, ...]] = {}
-        self._absolute = frozenset(map(os.path.abspath, self.files))
+        self._given = {os.path.abspath(file): file for file in self.files}  # noqa: PTH100
+        self._absolute = frozenset(self._given)
         self.layout = Layout(self.files)
         self._importers = importers
         self._words = dict(words or {})
@@ -251,6 +252,14 @@ class Project:
             return Importers.of(self._statements)
         return Importers.of_files(self.files, self.layout)
 
+    def display(self, path: str) -> str:
+        """Return a file as messages name it: as it was given, or from where the command runs."""
+        whole = os.path.abspath(path)  # noqa: PTH100
+        if whole in self._given:
+            return self._given[whole]
+        below = os.path.relpath(whole)
+        return path if below.startswith("..") else below
+
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
         return os.path.abspath(path) in self._absolute  # noqa: PTH100
@@ -321,7 +330,9 @@ class Project:
             found = {f"{root}/{name}" for name in os.listdir(root or "/")}  # noqa: PTH208
             if self.package_of(path):
                 found.update(files_in(key))
-            imports = re.compile(rb"import\b[^\n]*\b%b\b|from\s+%b\b" % ((os.fsencode(top),) * 2))
+            imports = re.compile(
+                rb"import\b[^\n]*\b%b\b|from\s+%b\b" % ((re.escape(os.fsencode(top)),) * 2)
+            )
             whole = self.layout.project_of(path)
             for file in files_in(whole) if whole else ():
                 if file not in found and file.endswith(".py") and imports.search(self._data(file)):

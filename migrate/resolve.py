@@ -70,6 +70,9 @@ class Elsewhere(Protocol):
     def adopt(self, names: Names) -> None:
         """Take `names` for those of its file, from now until the next is adopted."""
 
+    def display(self, path: str) -> str:
+        """Return a file as messages name it."""
+
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
 
@@ -155,6 +158,11 @@ class Names(Located):
         self._nonlocal: set[str] = set()
         self.has_declarations = False  # whether a function assigns names of another scope
         self._reader = ScopeReader(package, has_walrus=":=" in text)
+
+    @property
+    def shown(self) -> str:
+        """The file, as messages name it."""
+        return self.path if self.project is None else self.project.display(self.path)
 
     # -- scopes -----------------------------------------------------------------------------
 

@@ -720,6 +720,14 @@ def test_what_cannot_move_together_stays_as_it_is(files: dict[str, str], tmp_pat
     assert texts(folder) == dict(sorted(files.items()))
 
 
+def test_another_file_is_named_as_seen_from_where_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(written(tmp_path, APART["a call by keywords in an f-string"]))
+    (result,) = migrate_paths(["losses.py"])
+    assert "line 2 of main.py calls" in result.findings[0].message
+
+
 @pytest.mark.parametrize("name", ["a global that is imported", "a function that takes it"])
 def test_a_file_given_alone_stays_where_another_would_have_to_change(
     name: str, tmp_path: Path
