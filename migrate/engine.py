@@ -75,7 +75,9 @@ def rewrite_source(
     SourceError
         If `text` cannot be parsed.
     """
-    names = Names(parse(text, path), text, LineIndex(text), package, project, path)
+    known = project.tree_of(path, text) if project is not None else None
+    tree = parse(text, path) if known is None else known
+    names = Names(tree, text, LineIndex(text), package, project, path)
     if project is not None:
         project.adopt(names)
     is_init = path.replace("\\", "/").rpartition("/")[2] == "__init__.py"

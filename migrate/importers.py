@@ -7,10 +7,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from migrate.errors import MigrateError
 from migrate.layout import Layout
 from migrate.reach import Imported, Raw, imported, statement
-from migrate.source import read
+from migrate.source import bytes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +53,15 @@ class Importers:
         # `from package import module` is looked at where the package can be that of one.
         holders = {last_component(_package_of(path)) for path in paths}
         found: dict[str, list[tuple[str, Imported]]] = {}
-        plausible = _encoded(asked | holders)
+        targets, packages = _encoded(asked), _encoded(holders)
         for path, imports in statements.items():
             for raw in imports:
                 # Nearly all go here, and a call would take longer than the rest.
-                last = raw[0].rpartition(b".")[2]
-                if last and last not in plausible:
-                    last = last.strip()
-                    if last and last not in plausible:
+                last = raw[0].rpartition(b".")[2].strip()
+                if last and last not in targets:
+                    if last not in packages:
+                        continue
+                    if targets.isdisjoint(_WORDS.findall(raw[1] or raw[2])):
                         continue
                 for name in _names(raw, path, holders):
                     if name in asked:
@@ -77,14 +77,17 @@ class Importers:
         key = f"{holder}.{name}"
         if key not in self.by_name:
             # Of dots alone, and of `import a.b`, the last component does not stand there.
-            near = dict.fromkeys((os.fsencode(name), os.fsencode(holder), b""))
+            word = os.fsencode(name)
+            near = dict.fromkeys((word, os.fsencode(holder), b""))
             is_package = path.endswith("/__init__.py")  # dots alone may stand for one
             self.by_name[key] = tuple(
                 dict.fromkeys(
                     (importer, statement(raw))
                     for last in near
                     for importer, raw in self.others.get(last, ())
-                    if last or is_package or os.fsencode(name) in (raw[1] or raw[2])
+                    if last == word
+                    or word in (raw[1] or raw[2])
+                    or (is_package and raw[0] and not last)
                     if name in _names(raw, importer, None)
                 )
             )
@@ -97,7 +100,7 @@ class Importers:
         """Return the index of some files, each of which is read; they may import those `beside`."""
         files = tuple(files)
         roots = layout.roots((*files, *beside))
-        return cls.of({file: tuple(imported(_read(file), roots)) for file in files})
+        return cls.of({file: tuple(imported(bytes_of(file), roots)) for file in files})
 
     def within(self, files: Collection[str]) -> Importers:
         """Return the index without the statements of other files than `files`."""
@@ -138,7 +141,7 @@ class Importers:
         attribute = re.compile(rb"(\w+)\s*\.\s*%b\b" % re.escape(name.encode()))
         for importer, taking, is_from in self.statements(path, layout):
             if not is_from:
-                found = attribute.findall(_read(importer))
+                found = attribute.findall(bytes_of(importer))
                 if any(owner not in _TORCH_OWN for owner in found):
                     return True
             elif any(taken in (name, "*") for taken, _ in taking.names):
@@ -159,6 +162,9 @@ def last_component(path: str) -> str:
 def _last(raw: Raw) -> bytes:
     """Return the last component of what names are imported from; empty where there is none."""
     return raw[0].rpartition(b".")[2].strip()
+
+
+_WORDS = re.compile(rb"[\w\x80-\xff]+")
 
 
 def _encoded(names: Iterable[str]) -> frozenset[bytes]:
@@ -187,10 +193,3 @@ def _names(raw: Raw, path: str, holders: Collection[str] | None) -> Iterator[str
     if holders is None or last in holders:
         for name, _ in statement(raw).names:
             yield name
-
-
-def _read(path: str) -> bytes:
-    try:
-        return read(path)
-    except MigrateError:
-        return b""

@@ -35,7 +35,8 @@ class Layout:
     """
 
     def __init__(self, files: Iterable[str]) -> None:
-        folders = sorted({os.path.dirname(os.path.abspath(file)) for file in files})  # noqa: PTH100, PTH120
+        above = {os.path.dirname(file) for file in files}  # noqa: PTH120
+        folders = sorted({os.path.abspath(folder) for folder in above})  # noqa: PTH100
         self._common = os.path.commonpath(folders) if folders else ""
         self._folders: dict[str, str] = {}
         self._packages: dict[str, tuple[str, str]] = {}

@@ -6,7 +6,7 @@ import ast
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 #: Where the statements of a block begin, by the `id` of the list that holds them.
 Starts: TypeAlias = dict[int, list[tuple[int, int]]]
@@ -92,47 +92,60 @@ _PLAIN = frozenset(
 
 def descend(path: list[ast.AST], position: tuple[int, int], starts: Starts) -> bool:
     """Append to `path` the child of its last node that covers `position`, if there is one."""
-    # Positions inside an f-string are wrong before Python 3.12, so the way ends at the f-string.
-    if isinstance(path[-1], ast.JoinedStr):
-        return False
     node = path[-1]
-    for name in node._fields:
+    names = _OPENED.get(node.__class__)
+    for name in _opened(node.__class__) if names is None else names:
         value = getattr(node, name, None)
-        if isinstance(value, list):
-            if value and isinstance(value[0], ast.stmt):
-                # A module has hundreds of statements, in their order: look at one, not at all.
-                known = starts.get(id(value))
-                if known is None:
-                    known = starts[id(value)] = [_start(statement) for statement in value]
-                at = bisect_right(known, position)
-                if at and _leads(path, value[at - 1], position, starts):
-                    return True
-                continue
+        if value.__class__ is not list:
+            if value is not None and _leads(path, value, position, starts):
+                return True
+        elif value and isinstance(value[0], ast.stmt):
+            # A module has hundreds of statements, in their order: look at one, not at all.
+            known = starts.get(id(value))
+            if known is None:
+                known = starts[id(value)] = [_start(statement) for statement in value]
+            at = bisect_right(known, position)
+            if at and covers(value[at - 1], position):
+                path.append(value[at - 1])
+                return True
+        else:
             for child in value:
                 # A dict has None among its keys.
-                if isinstance(child, ast.AST) and _leads(path, child, position, starts):
+                if child is not None and _leads(path, child, position, starts):
                     return True
-        elif isinstance(value, ast.AST) and _leads(path, value, position, starts):
-            return True
     return False
 
 
-def _leads(path: list[ast.AST], child: ast.AST, position: tuple[int, int], starts: Starts) -> bool:
-    """Append `child` to `path`, with what is below it where it has no position of its own."""
-    line = getattr(child, "end_lineno", None)
-    if line is not None:
-        if line < position[0] or not covers(child, position):
-            return False
+def _opened(kind: type[ast.AST]) -> tuple[str, ...]:
+    """Return the fields of a kind of node in which one may be that has a place."""
+    # In these there are strings, mostly, so that `fields_of` leaves them out.
+    own = {"Import": ("names",), "ImportFrom": ("names",), "TypeAlias": ("name",)}
+    _OPENED[kind] = (*own.get(kind.__name__, ()), *fields_of(kind))
+    return _OPENED[kind]
+
+
+#: Positions inside an f-string are wrong before Python 3.12, so the way ends at the f-string.
+_OPENED: dict[type[ast.AST], tuple[str, ...]] = {ast.JoinedStr: ()}
+
+
+def _leads(path: list[ast.AST], child: Any, position: tuple[int, int], starts: Starts) -> bool:
+    """Append an expression to `path`, or what is below it where it has no position of its own."""
+    end = getattr(child, "end_lineno", None)
+    if end is None:
+        # Such as `arguments` and `comprehension`.
         path.append(child)
-        return True
-    if not child._fields:
-        return False  # such as `ast.Load`
-    # Such as `arguments` and `comprehension`.
+        if descend(path, position, starts):
+            return True
+        path.pop()
+        return False
+    # This is asked of so many that to build a tuple for each would show.
+    line = position[0]
+    if end < line or child.lineno > line:
+        return False
+    if not (child.lineno, child.col_offset) <= position < (end, child.end_col_offset):
+        return False
     path.append(child)
-    if descend(path, position, starts):
-        return True
-    path.pop()
-    return False
+    return True
 
 
 def _start(node: ast.AST) -> tuple[int, int]:

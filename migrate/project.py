@@ -28,7 +28,7 @@ from migrate.layout import Layout, files_in
 from migrate.reach import Raw
 from migrate.resolve import OWN, STAR, UNBOUND, UNKNOWN, Meanings, Names
 from migrate.scopes import Binding
-from migrate.source import LineIndex, decode, parse, read
+from migrate.source import LineIndex, bytes_of, decode, parse
 
 #: How many characters of source the parsed modules of a process may come from: a tree of `ast`
 #: takes some fifty times the memory of its text.
@@ -74,22 +74,22 @@ class Project:
     def __init__(
         self, files: Sequence[str], importers: Importers | None = None,
         words: Mapping[str, tuple[str, ...]] | None = None,
-        statements: Mapping[str, tuple[Raw, ...]] | None = None,
+        statements: Mapping[str, tuple[Raw, ...]] | None = None, layout: Layout | None = None,
     ) -> None:  # fmt: skip
         self.files = tuple(sorted(files))
         self._imported: dict[str, tuple[str, ...]] = {}
         self._readers: dict[tuple[object, ...], tuple[str, ...]] = {}
         self.suspected: bool | None = None
         self._told: dict[tuple[str, object], bool] = {}
+        self._mentioning: dict[tuple[str, str], list[str]] = {}
         self._holding: dict[tuple[str, str, object], tuple[str, ...]] = {}
-        self._given = {os.path.abspath(file): file for file in self.files}  # noqa: PTH100
-        self._absolute = frozenset(self._given)
-        self.layout = Layout(self.files)
+        self.layout = layout or Layout(self.files)
         self._importers = importers
         self._words = dict(words or {})
         self._statements = statements
         self._kept: OrderedDict[str, Names | None] = OrderedDict()
         self._held = 0
+        self._adopted = ""
         self._opaque: set[str] = set()
         self._whole: dict[str, bool] = {}
         self._around: dict[str, Importers] = {}
@@ -110,6 +110,11 @@ class Project:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Project, (self.files, self._importers, self._words)
+
+    @cached_property
+    def _given(self) -> dict[str, str]:
+        """The files of the run, as they were given, by their absolute paths."""
+        return {os.path.abspath(file): file for file in self.files}  # noqa: PTH100
 
     # -- modules ----------------------------------------------------------------------------
 
@@ -176,13 +181,18 @@ class Project:
         self, path: str, attribute: str, may: Callable[[bytes, str], bool]
     ) -> tuple[str, ...]:
         """Return the files of the run, and of those around it, of whose bytes `may` holds."""
-        key = (self._top(path) if len(self.files) <= FEW else "", attribute, may)
+        top = self._top(path) if self._is_few else ""
+        key = (top, attribute, may)
         if key not in self._holding:
             word = attribute.encode()
+            if (top, attribute) not in self._mentioning:
+                self._mentioning[top, attribute] = [
+                    file for file in self._around_of(path) if word in self._data(file)
+                ]
             self._holding[key] = tuple(
                 file
-                for file in self._around_of(path)
-                if word in self._data(file) and may(self._data(file), attribute)
+                for file in self._mentioning[top, attribute]
+                if may(self._data(file), attribute)
             )
         return self._holding[key]
 
@@ -194,20 +204,18 @@ class Project:
 
     def _around_of(self, path: str) -> list[str]:
         """Return the files of the run, and of those around `path` where it is a run of few."""
-        files = dict.fromkeys(map(os.path.abspath, self.files))
-        if len(self.files) <= FEW:
-            files |= dict.fromkeys(self._files_beside(path))
-        return sorted(files)
+        return sorted({*self._given, *(self._files_beside(path) if self._is_few else ())})
+
+    @property
+    def _is_few(self) -> bool:
+        return len(self.files) <= FEW
 
     def is_imported_whole(self, path: str) -> bool:
         """Tell whether a file imports a module itself, and not only names from it."""
         if path not in self._whole:
-            found = (
-                [self._everyone] if len(self.files) > FEW else [self._everyone, self._beside(path)]
-            )
             self._whole[path] = any(
                 not is_from
-                for each in found
+                for each in self._indices(path)
                 for _, _, is_from in each.statements(path, self.layout)
             )
         return self._whole[path]
@@ -239,11 +247,17 @@ class Project:
 
     def _importing(self, path: str) -> tuple[str, ...]:
         if path not in self._imported:
-            found = set(self._everyone.importers(path, self.layout))
-            if len(self.files) <= FEW:
-                found.update(self._beside(path).importers(path, self.layout))
-            self._imported[path] = tuple(sorted(map(os.path.abspath, found)))
+            found = {
+                os.path.abspath(importer)  # noqa: PTH100
+                for each in self._indices(path)
+                for importer in each.importers(path, self.layout)
+            }
+            self._imported[path] = tuple(sorted(found))
         return self._imported[path]
+
+    def _indices(self, path: str) -> list[Importers]:
+        """Return who imports what in the run, and around `path` where it is a run of few."""
+        return [self._everyone, self._beside(path)] if self._is_few else [self._everyone]
 
     @cached_property
     def _everyone(self) -> Importers:
@@ -262,7 +276,7 @@ class Project:
 
     def is_of_run(self, path: str) -> bool:
         """Tell whether a file is one of those that the run is over."""
-        return os.path.abspath(path) in self._absolute  # noqa: PTH100
+        return os.path.abspath(path) in self._given  # noqa: PTH100
 
     def importers(self, module: str) -> tuple[str, ...]:
         """Return the files of the run that import a module, or a name from it, sorted.
@@ -281,7 +295,7 @@ class Project:
         """
         if self.index.reads(path, name, self.layout):
             return True
-        return len(self.files) <= FEW and self._beside(path).reads(path, name, self.layout)
+        return self._is_few and self._beside(path).reads(path, name, self.layout)
 
     def callers(self, path: str, called: Collection[bytes] = ()) -> Iterator[str]:
         """Yield the files that may call something as torch's losses alone are called, sorted.
@@ -330,15 +344,14 @@ class Project:
             found = {f"{root}/{name}" for name in os.listdir(root or "/")}  # noqa: PTH208
             if self.package_of(path):
                 found.update(files_in(key))
-            imports = re.compile(
-                rb"import\b[^\n]*\b%b\b|from\s+%b\b" % ((re.escape(os.fsencode(top)),) * 2)
-            )
+            name = re.escape(os.fsencode(top))
+            imports = re.compile(rb"import\b[^\n]*\b%b\b|from\s+%b\b" % (name, name))
             whole = self.layout.project_of(path)
             for file in files_in(whole) if whole else ():
                 if file not in found and file.endswith(".py") and imports.search(self._data(file)):
                     found.add(file)
             modules = {file for file in found if file.endswith(".py")}
-            self._listed[key] = sorted(modules - self._absolute)
+            self._listed[key] = sorted(modules - self._given.keys())
         return self._listed[key]
 
     @property
@@ -510,10 +523,7 @@ class Project:
     def _data(self, where: str) -> bytes:
         data = self._bytes.get(where)
         if data is None:
-            try:
-                data = read(where)
-            except MigrateError:
-                data = b""
+            data = bytes_of(where)
             # The same files are asked about many things.
             if self._held_bytes < _HELD:
                 self._held_bytes += len(data)
@@ -536,6 +546,11 @@ class Project:
             self._keep(where, self._parsed(where))
         return self._kept[where]
 
+    def tree_of(self, path: str, text: str) -> ast.Module | None:
+        """Return the tree of a file, where it has been asked about and reads as `text`."""
+        known = self._kept.get(os.path.abspath(path))  # noqa: PTH100
+        return known.tree if known is not None and known.text == text else None
+
     def adopt(self, names: Names) -> None:
         """Take `names` for those of its file, from now until the next is adopted.
 
@@ -543,6 +558,10 @@ class Project:
         nodes of its trees are compared.
         """
         where = os.path.abspath(names.path)  # noqa: PTH100
+        if self._adopted in self._kept:
+            # Nobody else has asked about it, and most likely nobody will.
+            self._kept.move_to_end(self._adopted, last=False)
+        self._adopted = "" if where in self._kept else where
         self._keep(where, names)
         self._opaque.discard(where)
         while len(self._kept) > 1 and self._held > _KEPT:

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 # Each expression begins with a literal, for which `re` searches many times as fast: measured on
-# 2,860 files, 53 MB. What looks like an import within a string or a comment is taken for one, which
-# does no harm.
+# 2,860 files, 53 MB. For `mport` it takes half as long as for `import`, by how rare an `m` is. What
+# looks like an import within a string or a comment is taken for one, which does no harm.
 _WORD = rb"[\w\x80-\xff]"
 _ENDS = rb"(?!%b)" % _WORD
 _LISTED = rb"[ \t\f]*(?:\\\r?\n[ \t\f]*)*(?:\(([^)]*)|((?:[^\r\n;#\\]+|\\\r?\n)*))"
@@ -86,7 +86,9 @@ def _patterns(roots: frozenset[bytes] | None) -> tuple[re.Pattern[bytes], ...]:
     absolute = own + rb"[\w.\x80-\xff]*"
     names = rb"from[\s\\]{0,99}(%b|%b)[\s\\]{0,99}import%b%b" % (relative, absolute, _ENDS, _LISTED)
     several = rb"[\w.\x80-\xff \t]*,"
-    modules = rb"import[ \t\f]+(?:\\\r?\n[ \t]*)*((?:%b|%b)[^\r\n;#]*)" % (own, several)
+    # A word or a dot and one space before it is what stands before that of `from a import b`.
+    plain = rb"mport(?<=import)(?<![\w.\x80-\xff] import)"
+    modules = plain + rb"[ \t\f]+(?:\\\r?\n[ \t]*)*((?:%b|%b)[^\r\n;#]*)" % (own, several)
     return re.compile(names), re.compile(modules), re.compile(rb"(?<![\w.])" + own)
 
 

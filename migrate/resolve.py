@@ -67,6 +67,9 @@ class Elsewhere(Protocol):
     def module_of(self, path: str) -> str:
         """Return the dotted name of a file."""
 
+    def tree_of(self, path: str, text: str) -> ast.Module | None:
+        """Return the tree of a file, where it has been asked about and reads as `text`."""
+
     def adopt(self, names: Names) -> None:
         """Take `names` for those of its file, from now until the next is adopted."""
 

@@ -308,6 +308,14 @@ def read(path: str | Path) -> bytes:
     return data
 
 
+def bytes_of(path: str | Path) -> bytes:
+    """Return the bytes of a file, none where it cannot be read."""
+    try:
+        return read(path)
+    except SourceError:
+        return b""
+
+
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Replace the content of an existing file: a reader sees the old bytes or the new, never a mix.
 

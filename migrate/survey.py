@@ -10,9 +10,8 @@ import ast
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from migrate.errors import MigrateError
 from migrate.glance import attributes
@@ -21,15 +20,14 @@ from migrate.prefilter import Prefilter
 from migrate.prefilter import compile as prefilter_of
 from migrate.project import FEW, Project
 from migrate.reach import Imported, Raw, imported, statement
-from migrate.source import read
+from migrate.source import bytes_of, read
 
 if TYPE_CHECKING:
     from migrate.ruleset import RuleSet
     from migrate.scopes import Binding
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(NamedTuple):
     """What the bytes of one file tell.
 
     Attributes
@@ -81,7 +79,7 @@ def survey(
     chosen = [file for file in files if scanned[file].mentions or file in words]
     words = {file: each for file, each in words.items() if file in mine}
     own = {file: each for file, each in statements.items() if file in mine}
-    return chosen, Project(files, index, words, own)
+    return chosen, Project(files, index, words, own, project.layout)
 
 
 def _at_once(scan: Scan, files: Sequence[str]) -> Iterable[Scanned]:
@@ -100,6 +98,10 @@ def _scanned(file: str, words: tuple[str, ...], roots: frozenset[bytes] | None) 
         data = read(file)
     except MigrateError:
         return Scanned(mentions=True)
+    return _told(data, words, roots)
+
+
+def _told(data: bytes, words: tuple[str, ...], roots: frozenset[bytes] | None) -> Scanned:
     words_of = prefilter(words)
     mentions = words_of(data)
     renames = mentions and _renames(data, words_of)
@@ -167,10 +169,11 @@ def _outside(
     those are wanted that the files of the run may take as attributes of it.
     """
     known = {os.path.abspath(file): each for file, each in scanned.items()}  # noqa: PTH100
-    run = {file: _bytes(file) for file in known}
-    anything: list[frozenset[str]] = []
+    run = frozenset(known)
+    data = cache(bytes_of)
+    words = cache(lambda path: frozenset(_WORD.findall(data(path))))
+    anything = cache(lambda: frozenset().union(*(attributes(data(file)) for file in run)))
     found: dict[str, Scanned] = {}
-    held: dict[str, frozenset[bytes]] = {}
     seen: set[tuple[str, str | None]] = set()
     todo: list[tuple[str, frozenset[str] | None]] = [(file, None) for file in known]
     while todo:
@@ -182,13 +185,8 @@ def _outside(
                 path = project.layout.locate(module, file)
                 if path is None or path.endswith("/"):
                     continue
-                if name and file in run:
-                    names = attributes(run[file], name)
-                elif name:
-                    anything = anything or [frozenset().union(*map(attributes, run.values()))]
-                    names = anything[0]
-                if path not in held:
-                    held[path] = frozenset(_WORD.findall(_bytes(path)))
+                if name:
+                    names = attributes(data(file), name) if file in run else anything()
                 fresh: frozenset[str] | None = None
                 if names is None:
                     is_new = (path, None) not in seen
@@ -198,22 +196,15 @@ def _outside(
                     fresh = frozenset(
                         name
                         for name in names
-                        if (path, name) not in seen and name.encode() in held[path]
+                        if (path, name) not in seen and name.encode() in words(path)
                     )
                     is_new = bool(fresh)
                     seen.update((path, name) for name in names)
                 if path not in known and is_new:
-                    known[path] = found[path] = _scanned(path, rules.words, None)
+                    known[path] = found[path] = _told(data(path), rules.words, None)
                 if is_new:
                     todo.append((path, fresh))
     return found
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        return read(path)
-    except MigrateError:
-        return b""
 
 
 def _may_take(raw: Raw, wanted: frozenset[str]) -> bool:

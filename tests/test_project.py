@@ -19,7 +19,9 @@ from migrate.codemod import MigrateTorchLosses
 from migrate.pipeline import migrate_file, migrate_paths
 from migrate.project import Project
 from migrate.reach import imported, statement
+from migrate.resolve import Names
 from migrate.ruleset import default_rules
+from migrate.source import LineIndex
 from migrate.survey import scan, survey
 
 INIT = {"p/__init__.py": ""}
@@ -588,7 +590,7 @@ def test_a_survey_finds_the_files_with_a_use_and_no_other(project: Project) -> N
 def test_no_file_is_read_until_it_is_asked_about(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate.project.read", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("migrate.source.read", lambda path: pytest.fail(f"{path} was read"))
     again = pickle.loads(pickle.dumps(project))
     assert again.module_of("p/b.py") == "p.b"
     assert again.path_of("p.compat") is not None
@@ -610,6 +612,25 @@ def test_modules_are_forgotten_where_memory_is_short(
     assert project.names("p.losses") is not first
 
 
+def test_a_tree_that_another_file_has_asked_for_is_used_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = project.names("p.compat")
+    assert names is not None
+    assert project.tree_of("p/compat.py", names.text) is names.tree
+    assert project.tree_of("p/compat.py", names.text + "\n") is None, "the file has changed"
+    assert project.tree_of("p/losses.py", TREE["p/losses.py"]) is None, "nobody has asked"
+    # Where memory is short, what nobody but itself has asked for is forgotten first.
+    own = ("p/losses.py", "p/b.py")
+    room = len(names.text) + max(len(TREE[path]) for path in own)
+    monkeypatch.setattr("migrate.project._KEPT", room)
+    for path in own:
+        text = TREE[path]
+        project.adopt(Names(ast.parse(text), text, LineIndex(text), "p", project, path))
+    assert project.tree_of("p/losses.py", TREE["p/losses.py"]) is None
+    assert project.names("p.compat") is names
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -628,6 +649,16 @@ def test_modules_are_forgotten_where_memory_is_short(
         "# unused-import\nimport a\r\nimport é\n",
         "# the import\nfrom .a import b\n",
         "from é.à import ü as ö",
+        "import a, b",
+        "\ufeffimport a",
+        "if 1: import a\nelse: import b",
+        "if 1:\n  pass; import a, b",
+        "x = 1 \\\n\nimport a",
+        "def é(): import a",
+        "def f():\n    import a\n    return a",
+        "from a  import  b, c",
+        "\fimport a as b\nif 1:\n\timport c",
+        "from .\\\nimport a",
     ],
 )
 def test_the_scan_of_imports_sees_what_python_sees(text: str) -> None:
@@ -636,7 +667,7 @@ def test_the_scan_of_imports_sees_what_python_sees(text: str) -> None:
         for each in map(statement, imported(text.encode(), None))
         for pair in each.names
     }
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(ast.parse(text.encode())):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             plain = isinstance(node, ast.Import)
             module = "" if plain else "." * node.level + (node.module or "")
