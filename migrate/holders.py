@@ -10,7 +10,7 @@ from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from migrate.functions import fields
-from migrate.places import Place
+from migrate.places import Place, below
 from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS, Scope, last_name
 
@@ -262,11 +262,15 @@ def owner_of(attribute: ast.Attribute, place: Place) -> ast.ClassDef | None:
 def _stored(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
     """Return the names that are assigned anywhere in a function."""
     if function not in _STORED:
-        _STORED[function] = frozenset(
-            node.id
-            for node in ast.walk(function)
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-        )
+        found: set[str] = set()
+        todo: list[ast.AST] = [function]
+        while todo:
+            node = todo.pop()
+            if not isinstance(node, ast.Name):
+                todo += below(node)
+            elif not isinstance(node.ctx, ast.Load):
+                found.add(node.id)
+        _STORED[function] = frozenset(found)
     return _STORED[function]
 
 

@@ -24,10 +24,13 @@ class Importers:
     others : dict of bytes to list of (str, Raw)
         By the last component of what names are imported from, the statements in which is looked
         what `by_name` lacks, when it is asked about: to take all of them apart takes longer.
+    packages : dict of str to list of (str, Imported, bool)
+        By the `__init__.py` of a package, what `statements` gave of it.
     """
 
     by_name: dict[str, tuple[tuple[str, Imported], ...]]
     others: Mapping[bytes, list[tuple[str, Raw]]] = field(default_factory=dict)
+    packages: dict[str, list[tuple[str, Imported, bool]]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -88,7 +91,7 @@ class Importers:
                     if last == word
                     or word in (raw[1] or raw[2])
                     or (is_package and raw[0] and not last)
-                    if name in _names(raw, importer, None)
+                    if last == word or name in _names(raw, importer, None)
                 )
             )
         return self.by_name[key]
@@ -115,7 +118,10 @@ class Importers:
             if os.path.basename(importer) == "__init__.py":  # noqa: PTH119
                 handed = {own for _, own in taking.names} if is_from else set()
                 stars = taking.has_star
-                for further, again, takes in self.statements(importer, layout):
+                if importer not in self.packages:
+                    # One package hands on what many modules have.
+                    self.packages[importer] = list(self.statements(importer, layout))
+                for further, again, takes in self.packages[importer]:
                     taken = {name for name, _ in again.names}
                     if not takes or again.has_star or stars or taken & handed:
                         found[further] = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from unicodedata import normalize
 
 from migrate.places import Place, Starts, covers, descend, occurrences
 from migrate.scopes import FUNCTIONS, last_name
@@ -29,6 +31,7 @@ class Located:
         self._places: dict[tuple[str, int, int], list[tuple[int, Place]]] = {}
         self._at: dict[int, Place] = {}
         self._starts: Starts = {}
+        self._functions: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
 
     def place_at(self, offset: int) -> Place:
         """Return the innermost node whose text covers the character at `offset`."""
@@ -94,13 +97,26 @@ class Located:
         classes = [p for p in found.values() if isinstance(p.node, ast.ClassDef)]
         return [p.node for p in sorted(classes, key=_depth) if isinstance(p.node, ast.ClassDef)]
 
+    def functions_named(self, name: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """Return the functions and methods of that name, wherever they stand."""
+        if name not in self._functions:
+            places = map(self.place_at, self._defs.get(name, ()))
+            found = {id(place.node): place.node for place in places}
+            self._functions[name] = [
+                # A comment in a function may hold the name of another.
+                each
+                for each in found.values()
+                if isinstance(each, FUNCTIONS) and each.name == name
+            ]
+        return self._functions[name]
+
     @cached_property
-    def functions_by_name(self) -> dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]]:
-        """The functions and methods of the file, wherever they stand, by their names."""
-        found: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
-        for node in {id(p.node): p.node for _, p in self.places_of("def")}.values():
-            if isinstance(node, FUNCTIONS):
-                found.setdefault(node.name, []).append(node)
+    def _defs(self) -> dict[str, list[int]]:
+        """Where the names stand of what may be functions, or said in a string."""
+        found: dict[str, list[int]] = {}
+        for match in _DEF.finditer(self.text):
+            # As Python folds other spellings into one name.
+            found.setdefault(normalize("NFKC", match.group(1)), []).append(match.start(1))
         return found
 
     @cached_property
@@ -119,6 +135,9 @@ class Located:
             for base in each.bases:
                 found.setdefault(last_name(base), []).append(each)
         return found
+
+
+_DEF = re.compile(r"def[\s\\]+(\w+)")
 
 
 def _depth(place: Place) -> int:

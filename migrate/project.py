@@ -310,13 +310,12 @@ class Project:
                 if called and not fresh:
                     continue
                 data = self._data(file)
-                takes_any = reads_any(data)
-                if called and not takes_any and not any(name in data for name in fresh):
+                if called and not any(name in data for name in fresh) and not reads_any(data):
                     for name in fresh:
                         self._lacking.setdefault(name, set()).add(file)
                     continue
                 found = calls_of_a_loss(data)
-                self._called[file] = found | {ANY} if found and takes_any else found
+                self._called[file] = found | {ANY} if found and reads_any(data) else found
             found = self._called[file]
             if found and (not called or ANY in found or not found.isdisjoint(called)):
                 yield file

@@ -216,7 +216,7 @@ def _taken(names: Names, call: ast.Call) -> Iterator[tuple[str, Scope | None]]:
     if isinstance(call.func, ast.Attribute) and name in ADDS.keys() | ADDS_ALL:
         for target in _written(call.func.value):
             yield from _held(names, target)
-    for function in names.functions_by_name.get(name, ()):
+    for function in names.functions_named(name):
         given = function.args
         every = (*given.posonlyargs, *given.args, *given.kwonlyargs)
         scope = _inner(names, function)

@@ -211,7 +211,7 @@ def _is_unknown(names: Names, function: ast.expr, place: Place) -> bool:
 def _is_function(names: Names, meaning: str, name: str) -> bool:
     """Tell whether something is a function of the project: it may give anything."""
     if meaning == OWN:
-        return name in names.functions_by_name
+        return bool(names.functions_named(name))
     module, _, own = meaning.rpartition(".")
     found = names.project.definitions(module, own, names.path) if names.project and module else ()
     return any(isinstance(binding.statement, FUNCTIONS) for _, binding in found)

@@ -88,3 +88,30 @@ def test_the_node_at_a_character_is_the_innermost_that_covers_it(text: str) -> N
         assert forward.place_at(at) == wanted[at], text[max(0, at - 40) : at + 1]
     for at in range(len(text) - 1, -1, -3):
         assert backward.place_at(at) == wanted[at], text[max(0, at - 40) : at + 1]
+
+
+FUNCTIONS = """
+def f(): pass
+class K:
+    @decorated
+    async  def \\
+        f(self): "def f()"
+    def g(self):  # def f(): of the class
+        if self:
+            def f(): return f"def f(): {self}"
+def ﬁ(): "as Python writes it: fi"
+"""
+
+
+def test_functions_are_found_by_their_names() -> None:
+    tree, found = (
+        ast.parse(FUNCTIONS),
+        Located(ast.parse(FUNCTIONS), FUNCTIONS, LineIndex(FUNCTIONS)),
+    )
+    wanted: dict[str, list[int]] = {"h": []}
+    for node in sorted(ast.walk(tree), key=lambda node: getattr(node, "lineno", 0)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            wanted.setdefault(node.name, []).append(node.lineno)
+    assert {len(lines) for lines in wanted.values()} == {0, 1, 3}
+    for name, lines in wanted.items():
+        assert [node.lineno for node in found.functions_named(name)] == lines
