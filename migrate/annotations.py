@@ -7,10 +7,9 @@ import re
 
 from migrate.attributes import MODULE_ATTRIBUTES
 from migrate.holders import uses_of_name
-from migrate.match import Form, Refusal, Site
+from migrate.match import Form, Refusal, Site, is_annotation
 from migrate.places import Place
 from migrate.scopes import FUNCTIONS
-from migrate.uncalled import is_annotation
 from migrate.work import File, Work
 
 #: What reads annotations when the program runs, and acts on them.

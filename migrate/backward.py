@@ -197,14 +197,12 @@ class _Remedies:
 
     def _value(self, place: Place) -> Place | None:
         """Return the one expression that a name holds here, or None."""
-        from migrate.origins import place_of
-
         definitions = self.origins.definitions(place)
         if len(definitions) != 1 or definitions[0].value is None:
             return None
         if definitions[0].index is not None:
             return None
-        return place_of(self.names, definitions[0].value)
+        return self.names.place_of(definitions[0].value)
 
     def _is_leaf(self, place: Place) -> bool:
         """Tell whether a tensor was created to be differentiated by."""

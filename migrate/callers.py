@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from migrate.abroad import uses_abroad
-from migrate.cells import Way, element, place_of
+from migrate.cells import Way, element
 from migrate.functions import argument_of, default_of, is_private, mark_name, own_nodes
 from migrate.holders import Holder, plain_uses, related_classes
 from migrate.parameters import field_order
@@ -73,7 +73,7 @@ class Callers:
             return found | ANYTHING
         if marks and {ast.unparse(mark) for mark in marks} - {"staticmethod", "classmethod"}:
             return found | ANYTHING
-        place = place_of(self._names, function)
+        place = self._names.place_of(function)
         if place is None:
             return ANYTHING
         owner = place.parent()
@@ -99,7 +99,7 @@ class Callers:
         index: int | None,
         way: Way,
     ) -> Part:
-        place = place_of(self._names, owner)
+        place = self._names.place_of(owner)
         if place is None:
             return ANYTHING
         if function.name != "__init__":
@@ -113,7 +113,7 @@ class Callers:
             ):
                 # A subclass's own __init__ calls this one by super().
                 found |= OPEN
-            spot = place_of(self._names, each)
+            spot = self._names.place_of(each)
             if spot is None:
                 return ANYTHING
             bound = self._names.bindings_of(each.name, self._names.scope_of(spot))
@@ -144,7 +144,7 @@ class Callers:
 
     def field(self, owner: ast.ClassDef, name: str, way: Way) -> Part:
         """Return what the constructor's calls give a field of a dataclass."""
-        place = place_of(self._names, owner)
+        place = self._names.place_of(owner)
         bound = (
             None
             if place is None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import TypeAlias
 
-from migrate.holders import Holder, owner_of, plain_uses
+from migrate.holders import Holder, called_name, owner_of, plain_uses
 from migrate.places import Place
 from migrate.resolve import Names
 from migrate.scopes import COMPREHENSIONS, Scope
@@ -43,9 +43,6 @@ SHIFTS = frozenset(
     {"appendleft", "insert", "pop", "popleft", "remove", "reverse", "rotate", "sort"}
 )
 
-#: Methods of containers that only read them.
-READS = frozenset({"values", "items", "keys", "get", "copy", "index", "count"})
-
 
 def meet(one: Key, other: Key) -> bool:
     """Tell whether two steps may lead to the same element."""
@@ -71,12 +68,6 @@ def element(way: Way) -> Way | None:
     return way[1:] if way and way[0] is not Step.CALL else None
 
 
-def place_of(names: Names, node: ast.expr | ast.stmt) -> Place | None:
-    """Return the place of a node of the file, or None inside an f-string."""
-    path = names.place_at(names.start(node)).path
-    return Place(path[: path.index(node) + 1]) if node in path else None
-
-
 def holders(names: Names, target: ast.expr, scope: Scope, place: Place) -> Iterator[Holder]:
     """Yield what an expression keeps a value in: a name, an attribute of `self`, or nothing."""
     if isinstance(target, ast.Name):
@@ -95,7 +86,7 @@ def holders(names: Names, target: ast.expr, scope: Scope, place: Place) -> Itera
 def is_fresh(value: ast.expr | None) -> bool:
     """Tell whether an expression makes a container that nothing else holds yet."""
     if isinstance(value, ast.Call):
-        return str(getattr(value.func, "attr", getattr(value.func, "id", ""))) in _MAKE_CONTAINERS
+        return called_name(value) in _MAKE_CONTAINERS
     displays = (ast.Dict, ast.List, ast.Set, ast.Tuple, *COMPREHENSIONS)
     return isinstance(value, displays)
 

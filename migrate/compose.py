@@ -41,8 +41,8 @@ def compose(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     """
     names = file.names
     works = [w for w in file.works if w.refusal is None]
-    refused = {id(w.site) for w in file.works if w.refusal is not None}
-    file.moves = [m for m in file.moves if not any(id(site) in refused for site in m.sites)]
+    refused = file.refused
+    file.moves = [m for m in file.moves if refused.isdisjoint(map(id, m.sites))]
     edited = file.flow.edited_calls or any(move.drafts for move in file.moves)
     if not works and not edited:
         return names.text, names
@@ -124,13 +124,6 @@ def _inner_edits(file: File, refer: Reference | None) -> list[Edit]:
         ]
         edits[Edit(draft.span, "".join(map(str, parts)))] = None
     return list(edits)
-
-
-def _spelled(part: str | Spelled, refer: Reference | None) -> str:
-    if isinstance(part, str):
-        return part
-    assert refer is not None
-    return refer.spell(part.path)
 
 
 def _with_call(work: Work, file: File, spell: Spell, edits: list[Edit]) -> list[Edit]:

@@ -144,7 +144,7 @@ def loss_calls(file: File) -> list[LossCall]:
 
 def shown_calls(file: File) -> list[LossCall]:
     """Return the calls of instances within f-strings, which no edit reaches."""
-    refused = {id(work.site) for work in file.works if work.refusal is not None}
+    refused = file.refused
     found: dict[int, LossCall] = {}
     for site, place in file.flow.shown:
         if id(site) not in refused:
@@ -158,7 +158,7 @@ def class_calls(file: File) -> list[LossCall]:
     The calls of its instances, what its base computes, and the parameters of its `forward`.
     """
     own = {id(work.site) for work in file.works if work.refusal is None and work.added}
-    refused = {id(work.site) for work in file.works if work.refusal is not None}
+    refused = file.refused
     called = [
         LossCall(call.sites, call.place, {})
         for call in file.flow.calls
@@ -167,6 +167,6 @@ def class_calls(file: File) -> list[LossCall]:
     given = [
         LossCall(sites, place, {})
         for sites, place in file.given
-        if not any(id(site) in refused for site in sites)
+        if refused.isdisjoint(map(id, sites))
     ]
     return [*called, *given]

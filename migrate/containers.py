@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from migrate.abroad import definitions, uses_abroad
 from migrate.cell import is_taken
-from migrate.cells import Step, holders, place_of
+from migrate.cells import Step, holders
 from migrate.holders import (
     Holder,
     called_name,
@@ -22,7 +22,7 @@ from migrate.holders import (
 from migrate.match import Refusal, Site
 from migrate.places import Place
 from migrate.resolve import Names
-from migrate.routes import TORCH_CONTAINERS, Routes
+from migrate.routes import CONTAINER_NAMES, Routes
 from migrate.values import Values
 
 #: What takes the place of a container of torch's. A CellList takes a list and nothing else.
@@ -127,7 +127,7 @@ def torch_containers(names: Names, holder: Holder) -> Iterator[tuple[Names, ast.
         given, _ = values_of_attribute(names, holder.name, related)
         every = [(names, value) for value in given]
     for where, value in every:
-        if isinstance(value, ast.Call) and called_name(value) in TORCH_CONTAINERS:
+        if isinstance(value, ast.Call) and called_name(value) in CONTAINER_NAMES:
             scope = where.scope_of(Place(where.place_at(where.start(value)).path))
             meanings = where.resolve(value.func, scope)
             if any(meaning.startswith("torch.nn.") for meaning in meanings):
@@ -171,7 +171,7 @@ class Containers:
         refusals = []
         for names, call in torch_containers(self._names, holder):
             found = self._by_call.get(id(call))
-            place = place_of(names, call)
+            place = names.place_of(call)
             if found is None and names is self._home and place is not None:
                 meaning = self._routes.torch_container(call, place)
                 found = container_of(meaning, call, place)

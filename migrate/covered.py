@@ -11,6 +11,7 @@ from migrate.connected import Node
 from migrate.handed import handed_on
 from migrate.places import Place
 from migrate.resolve import Names
+from migrate.stars import is_torch
 
 if TYPE_CHECKING:
     from migrate.origins import Origins
@@ -78,8 +79,6 @@ class Covered:
 
     def is_made_here(self, place: Place) -> bool:
         """Tell whether a tensor comes from a rule's call, or is a loss: not from a parameter."""
-        from migrate.origins import place_of
-
         work, seen = [place], set[int]()
         while work:
             each = work.pop()
@@ -93,7 +92,7 @@ class Covered:
                 continue
             if isinstance(node, ast.Name):
                 values = [d.value for d in self.origins.definitions(each) if d.index is None]
-                parts = [None if v is None else place_of(self.names, v) for v in values]
+                parts = [None if v is None else self.names.place_of(v) for v in values]
             else:
                 parts = list(handed_on(each))
             if not parts or None in parts:
@@ -113,13 +112,11 @@ class Covered:
 
     def _module_of(self, place: Place) -> Place | None:
         """Return where the module that is called at `place` is made, if a rule covers it."""
-        from migrate.origins import place_of
-
         if isinstance(place.node, ast.Name):
             definitions = self.origins.definitions(place)
             if len(definitions) != 1 or definitions[0].value is None or definitions[0].index:
                 return None
-            made = place_of(self.names, definitions[0].value)
+            made = self.names.place_of(definitions[0].value)
         else:
             made = place
         if made is None or not isinstance(made.node, ast.Call):
@@ -144,14 +141,14 @@ def mentions_torch(names: Names, expression: ast.expr, place: Place) -> bool:
     for node in ast.walk(expression):
         if not isinstance(node, (ast.Name, ast.Attribute)):
             continue
-        if any(m.partition(".")[0] == "torch" for m in names.resolve(node, scope)):
+        if any(is_torch(m) for m in names.resolve(node, scope)):
             return True
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             bound = names.bindings_of(node.id, scope)
             for binding in bound[0] if bound is not None else ():
                 value = binding.value
                 if isinstance(value, ast.Call) and any(
-                    m.partition(".")[0] == "torch"
+                    is_torch(m)
                     for m in names.resolve(value.func, bound[1])  # type: ignore[index]
                 ):
                     return True

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from migrate.functions import own_nodes
 from migrate.match import Refusal, Site
 from migrate.model import Edit, Evidence, Span
-from migrate.origins import place_of
 from migrate.places import Place
 from migrate.removal import is_exported
 from migrate.resolve import Names
@@ -17,6 +16,7 @@ from migrate.rewrite import Plan
 from migrate.scopes import FUNCTIONS
 from migrate.spelled import reads_names
 from migrate.splice import apply
+from migrate.stars import is_torch
 from migrate.subclasses import Subclass, read_subclass
 from migrate.work import Draft, File, Group, Move, Work
 
@@ -134,7 +134,7 @@ def _tensors(names: Names, read: Subclass) -> Iterator[Place]:
             and isinstance(node.func.value, ast.Call)
             and ast.unparse(node.func.value.func) == "super"
         ):
-            place = place_of(names, node)
+            place = names.place_of(node)
             if place is not None:
                 yield place
 
@@ -201,7 +201,7 @@ def _torch_in(names: Names, node: ast.ClassDef, family: Family) -> list[str]:
             if any(id(part) in moved for part in ast.walk(inner)):
                 continue
             scope = names.scope_of(names.place_at(names.end(inner) - 1))
-            paths = {m for m in names.resolve(inner, scope) if m.partition(".")[0] == "torch"}
+            paths = {m for m in names.resolve(inner, scope) if is_torch(m)}
             if paths:
                 found |= paths
                 continue

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from migrate.model import Span, Status
 from migrate.places import Place
 from migrate.resolve import UNBOUND, Names
+from migrate.stars import is_torch
 from migrate.work import File, Move
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _path(names: Names, call: Place) -> str | None:
     assert isinstance(call.node, ast.Call)
     meanings = names.resolve(call.node.func, names.scope_of(call))
     path = min(meanings)
-    return path if len(meanings) == 1 and path.partition(".")[0] == "torch" else None
+    return path if len(meanings) == 1 and is_torch(path) else None
 
 
 def _values(call: Place) -> Iterator[Place]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrate.places import fields_of
 from migrate.scopes import COMPREHENSIONS, FUNCTIONS, SCOPES
+from migrate.stars import is_torch
 
 if TYPE_CHECKING:
     from migrate.resolve import Names
@@ -23,12 +24,12 @@ def torch_left(names: Names) -> tuple[str, ...]:
     """
     if names.project is None and "torch" not in names.text:
         return ()
-    found = {f"{module}.*" for _, module in names.module.stars if _is_torch(module)}
+    found = {f"{module}.*" for _, module in names.module.stars if is_torch(module)}
     found |= _Left(names).used()
     if any(word in names.text for word in _GETTERS):
         for node in ast.walk(names.tree):
             if isinstance(node, ast.Call):
-                found.update(m for m in names.resolve(node, names.module) if _is_torch(m))
+                found.update(m for m in names.resolve(node, names.module) if is_torch(m))
     return tuple(sorted(found))
 
 
@@ -85,7 +86,7 @@ class _Left:
         names = self.names
         if self._is_elsewhere(root, scope) and _CUSTOMARY.isdisjoint({root, *_parts(node)}):
             return set()
-        return {meaning for meaning in names.resolve(node, scope) if _is_torch(meaning)}
+        return {meaning for meaning in names.resolve(node, scope) if is_torch(meaning)}
 
     def _is_elsewhere(self, root: str, scope: Scope) -> bool:
         """Tell whether a name comes from the project.
@@ -236,7 +237,3 @@ _BINDING: frozenset[type[ast.AST]] = frozenset(
         ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping,
     }
 )  # fmt: skip
-
-
-def _is_torch(path: str) -> bool:
-    return path.partition(".")[0] == "torch"

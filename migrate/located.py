@@ -50,6 +50,11 @@ class Located:
             known = self._at[offset] = Place(tuple(path))
         return known
 
+    def place_of(self, node: ast.expr | ast.stmt) -> Place | None:
+        """Return the place of a node of the file, or None within an f-string."""
+        path = self.place_at(self.start(node)).path
+        return Place(path[: path.index(node) + 1]) if node in path else None
+
     def places_of(
         self, word: str, start: int = 0, end: int | None = None
     ) -> Iterator[tuple[int, Place]]:

@@ -305,7 +305,7 @@ def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site |
                 reason = f"{rule.id} itself is replaced here"
                 return _refused(rule, place, scope, "assigned-api", reason)
             return _refused(rule, place, scope, "getattr", f"{rule.id} is looked up by its name")
-    if not _is_annotation(place):
+    if not is_annotation(place):
         return None
     try:
         expression = ast.parse(value, mode="eval").body
@@ -343,7 +343,8 @@ def _last_name(function: ast.expr) -> str:
     return str(getattr(function, "id", getattr(function, "attr", "")))
 
 
-def _is_annotation(place: Place) -> bool:
+def is_annotation(place: Place) -> bool:
+    """Tell whether a node stands in the annotation of a parameter, a name or a result."""
     for inner, outer in zip(reversed(place.path), reversed(place.path[:-1]), strict=False):
         if inner is getattr(outer, "annotation", None) or inner is getattr(outer, "returns", None):
             return True

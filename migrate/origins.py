@@ -59,15 +59,6 @@ class Origin:
     index: int | None = None
 
 
-def place_of(names: Names, node: ast.expr | ast.stmt) -> Place | None:
-    """Return the place of a node of the file, or None within an f-string."""
-    path = names.place_at(names.start(node)).path
-    for index, each in enumerate(path):
-        if each is node:
-            return Place(path[: index + 1])
-    return None
-
-
 class Origins:
     """The origins of values in one file; what is found of a name is kept.
 
@@ -185,7 +176,7 @@ class Origins:
         for definition in self.definitions(place):
             if definition.value is None or (index is not None and definition.index is not None):
                 continue
-            place_of_value = place_of(self._names, definition.value)
+            place_of_value = self._names.place_of(definition.value)
             if place_of_value is not None:
                 yield place_of_value, index if definition.index is None else definition.index
 
@@ -248,7 +239,7 @@ class Origins:
         every = self._reached(node.id, bound[1]).every.values() if bound is not None else ()
         for definition in every:
             target = definition.target
-            found = place_of(self._names, target) if isinstance(target, ast.expr) else None
+            found = self._names.place_of(target) if isinstance(target, ast.expr) else None
             if definition.within or (
                 found is not None and isinstance(found.parent(), ast.AugAssign)
             ):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from migrate.places import below
-from migrate.scopes import COMPREHENSIONS, FUNCTIONS
+from migrate.scopes import COMPREHENSIONS, FUNCTIONS, parameters_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,7 @@ def reaching(name: str, scope: ast.AST, lines: Sequence[int] | None = None) -> R
     walk = _Walk(name, lines)
     state = _NOWHERE
     if isinstance(scope, (*FUNCTIONS, ast.Lambda)):
-        for parameter in _parameters(scope.args):
+        for parameter in parameters_of(scope.args):
             if parameter.arg == name:
                 state = walk.bound(parameter)
     if isinstance(scope, ast.Lambda):
@@ -84,11 +84,6 @@ def reaching(name: str, scope: ast.AST, lines: Sequence[int] | None = None) -> R
     elif isinstance(scope, (ast.Module, ast.ClassDef, *FUNCTIONS)):
         walk.block(scope.body, state)
     return walk.found
-
-
-def _parameters(arguments: ast.arguments) -> Iterable[ast.arg]:
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return [*every, *(a for a in (arguments.vararg, arguments.kwarg) if a is not None)]
 
 
 #: Statements behind which the next one runs: without the name, they change nothing.

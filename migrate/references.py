@@ -21,6 +21,7 @@ from migrate.parameters import parameters_reached
 from migrate.places import Place
 from migrate.removal import is_exported
 from migrate.resolve import UNBOUND, Names
+from migrate.rewrite import shortened
 from migrate.scopes import FUNCTIONS
 from migrate.spelled import reads_names
 from migrate.trails import Trail
@@ -324,7 +325,7 @@ class _Walker:
             or any(isinstance(a, ast.Starred) for a in before)
             or not is_entered(self.names, name, scope)
         ):
-            self._refuse(call, f"passes it to `{_short(ast.unparse(call.func))}`")
+            self._refuse(call, f"passes it to `{shortened(ast.unparse(call.func))}`")
             return
         for holder in reached:
             self._holder(holder, kind=kind)
@@ -386,7 +387,3 @@ def _reads_keys_only(string: ast.JoinedStr, name: str) -> bool:
         for node in ast.walk(string)
         if name in (getattr(node, "id", None), getattr(node, "attr", None))
     )
-
-
-def _short(text: str, limit: int = 40) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -11,6 +11,7 @@ from migrate.lines import line_end, line_start, next_line
 from migrate.model import Edit, Span
 from migrate.resolve import Names
 from migrate.scopes import Binding, Scope
+from migrate.stars import is_torch
 
 #: Comments that tell a tool about the statement before them, and go with it.
 _DIRECTIVE = re.compile(r"#\s*(?:type:\s*ignore|(?:fmt|isort|mypy|pragma|pylint|pyright):)")
@@ -86,8 +87,8 @@ def _is_removable(names: Names, binding: Binding, name: str) -> bool:
     statement, alias = binding.statement, binding.alias
     if binding.kind != "import" or statement is None or alias is None:
         return False
-    if not _is_torch(binding.path) and not (
-        _is_own(names, statement) and all(map(_is_torch, names.lookup(name, names.module)))
+    if not is_torch(binding.path) and not (
+        _is_own(names, statement) and all(map(is_torch, names.lookup(name, names.module)))
     ):
         return False
     if alias.asname is not None and alias.asname == alias.name:
@@ -106,10 +107,6 @@ def _is_removable(names: Names, binding: Binding, name: str) -> bool:
     if any(re.search(r"#.*\bnoqa\b", line, re.IGNORECASE) for line in (first_line, alias_line)):
         return False
     return name not in exported(names)
-
-
-def _is_torch(path: str) -> bool:
-    return path.partition(".")[0] == "torch"
 
 
 def _is_own(names: Names, statement: ast.stmt) -> bool:

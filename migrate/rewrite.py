@@ -359,7 +359,7 @@ def describe(made: Plan) -> str:
     legacy = [a for a in made.arguments if made.rule.travel[a.parameter].fold]
     parts = []
     if legacy:
-        shown = ", ".join(f"{a.parameter}={_short(ast.unparse(a.value))}" for a in legacy)
+        shown = ", ".join(f"{a.parameter}={shortened(ast.unparse(a.value))}" for a in legacy)
         parts.append(f"{shown} folded into reduction")
     for entry in made.entries:
         if isinstance(entry.value, Conversion) and entry.source is not None:
@@ -378,5 +378,6 @@ def describe(made: Plan) -> str:
     return "; ".join([*parts, *renamed]) or f"renamed to {made.rule.target}"
 
 
-def _short(text: str, limit: int = 40) -> str:
+def shortened(text: str, limit: int = 40) -> str:
+    """Return a text as a message can hold it."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

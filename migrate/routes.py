@@ -34,7 +34,7 @@ from migrate.resolve import UNBOUND, Names
 from migrate.scopes import FUNCTIONS, Scope
 
 #: What holds modules of torch and takes nothing else.
-TORCH_CONTAINERS = frozenset({"ModuleDict", "ModuleList", "Sequential"})
+CONTAINER_NAMES = frozenset({"ModuleDict", "ModuleList", "Sequential"})
 
 
 #: Methods of a container that hand none of its elements on.
@@ -342,7 +342,7 @@ class Routes:
         scope = self.names.scope_of(place)
         for meaning in sorted(self.names.resolve(call.func, scope)):
             module, _, name = meaning.rpartition(".")
-            if name in TORCH_CONTAINERS and module.startswith("torch.nn"):
+            if name in CONTAINER_NAMES and module.startswith("torch.nn"):
                 return meaning
         return ""
 

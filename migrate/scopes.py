@@ -97,12 +97,12 @@ class ScopeReader:
         """Return the scope that `node` opens within `parent`, filled."""
         scope = Scope(node, parent)
         if isinstance(node, FUNCTIONS):
-            self.read_parameters(scope, node.args)
+            self.readparameters_of(scope, node.args)
             self.read(scope, node.body)
             for name in scope.declared_global:
                 scope.bindings.pop(name, None)
         elif isinstance(node, ast.Lambda):
-            self.read_parameters(scope, node.args)
+            self.readparameters_of(scope, node.args)
         elif isinstance(node, ast.ClassDef):
             self.read(scope, node.body)
         elif isinstance(node, COMPREHENSIONS):
@@ -110,9 +110,9 @@ class ScopeReader:
                 self.bind_target(scope, generator.target, None, None)
         return scope
 
-    def read_parameters(self, scope: Scope, arguments: ast.arguments) -> None:
+    def readparameters_of(self, scope: Scope, arguments: ast.arguments) -> None:
         """Bind the parameters of a function or lambda."""
-        for argument in _parameters(arguments):
+        for argument in parameters_of(arguments):
             scope.bind(argument.arg, Binding("unknown", argument.lineno))
 
     def read(self, scope: Scope, body: list[ast.stmt]) -> None:
@@ -226,7 +226,8 @@ class ScopeReader:
                 stack.extend(ast.iter_child_nodes(node))  # type: ignore[arg-type]
 
 
-def _parameters(arguments: ast.arguments) -> list[ast.arg]:
+def parameters_of(arguments: ast.arguments) -> list[ast.arg]:
+    """Return every parameter: those by place, by keyword, and then `*` and `**`."""
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     return [*every, *(a for a in (arguments.vararg, arguments.kwarg) if a is not None)]
 

@@ -13,6 +13,7 @@ from migrate.places import Place, below
 from migrate.prove.operands import Claim
 from migrate.resolve import Names
 from migrate.scopes import SCOPES, Scope, is_inside
+from migrate.stars import is_torch
 from migrate.tensor_edits import Wish, rewriting, rewritten
 from migrate.work import File, Move
 
@@ -102,7 +103,7 @@ def _is_left(file: File, seeds: list[Place]) -> bool:
         at = names.start(node)
         if any(span.start <= at < span.end for span in edited):
             continue
-        if any(meaning.partition(".")[0] == "torch" for meaning in names.resolve(node, scope)):
+        if any(is_torch(meaning) for meaning in names.resolve(node, scope)):
             return True
     return False
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import TypeAlias
 
-from migrate.cells import ADDS, ADDS_ALL, place_of
+from migrate.cells import ADDS, ADDS_ALL
 from migrate.holders import called_name, inner_scope_of
 from migrate.places import Place
 from migrate.resolve import Names
@@ -206,7 +206,7 @@ def _held(names: Names, target: ast.expr) -> Iterator[tuple[str, Scope | None]]:
     if isinstance(target, ast.Attribute):
         yield target.attr, None
     elif isinstance(target, ast.Name):
-        place = place_of(names, target)
+        place = names.place_of(target)
         yield target.id, None if place is None else _home(names, place)
 
 

@@ -30,6 +30,11 @@ _FOREIGN = frozenset(
 )
 
 
+def is_torch(path: str) -> bool:
+    """Tell whether a dotted path is of torch."""
+    return path.partition(".")[0] == "torch"
+
+
 def is_other_framework(path: str) -> bool:
     """Tell whether a dotted path is of another deep-learning framework than torch."""
     return path.partition(".")[0] in _FOREIGN

@@ -17,7 +17,7 @@ from migrate.holders import owner_of, related_classes, values_of_attribute
 from migrate.match import Form, Site
 from migrate.model import Rule, Status
 from migrate.operands import literal
-from migrate.origins import SHAPES, Origin, Origins, child, place_of
+from migrate.origins import SHAPES, Origin, Origins, child
 from migrate.places import Place
 from migrate.resolve import UNBOUND, Names
 from migrate.work import File, Move
@@ -208,7 +208,7 @@ class _Reader:
         work = list(origins)
         while work:
             for value in self._given(work.pop()):
-                place = place_of(self.names, value)
+                place = self.names.place_of(value)
                 for origin in self.origins.of(place, ways) if place is not None else ():
                     if id(origin.expression) not in seen:
                         seen.add(id(origin.expression))
@@ -253,7 +253,7 @@ class _Reader:
     def _stored(self, symptom: Symptom, name: Place) -> Iterator[Place]:
         """Yield what changes a part of a tensor in a way that shows the symptom."""
         for store in self.origins.stores(name):
-            place = None if store.value is None else place_of(self.names, store.value)
+            place = None if store.value is None else self.names.place_of(store.value)
             if place is None or store.index is not None:
                 continue
             if isinstance(store.target, ast.Call):

@@ -207,11 +207,9 @@ class _Follower:
 
     def _looped_over(self, definitions: tuple[Definition, ...]) -> Iterator[ast.expr]:
         """Yield what the loops go over that give a name its value."""
-        from migrate.origins import place_of
-
         for definition in definitions:
             if definition.value is None and isinstance(definition.target, ast.expr):
-                found = place_of(self.names, definition.target)
+                found = self.names.place_of(definition.target)
                 for step in range(len(found.path) if found is not None else 0):
                     loop = found.up(step)  # type: ignore[union-attr]
                     if isinstance(loop.node, (ast.For, ast.AsyncFor)):
@@ -224,13 +222,11 @@ class _Follower:
             self._stay(place, f"`{ast.unparse(place.node)}` may hold something else")
 
     def _defined(self, definition: Definition, place: Place) -> None:
-        from migrate.origins import place_of
-
         if id(definition) in self.defined:
             return
         self.defined.add(id(definition))
         assert definition.value is not None
-        value = place_of(self.names, definition.value)
+        value = self.names.place_of(definition.value)
         if value is None:
             self._stay(place, "its value stands in an f-string")
             return

@@ -28,7 +28,6 @@ from migrate.cells import (
 )
 from migrate.functions import own_nodes
 from migrate.holders import Holder, plain_uses
-from migrate.origins import place_of
 from migrate.places import Place
 from migrate.resolve import UNBOUND
 from migrate.scopes import COMPREHENSIONS
@@ -218,7 +217,7 @@ class Trace(Generic[_Leaf]):
         if not (isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)):
             return
         if _meets(key_of(target.slice), way[0]):
-            found = place_of(self.names, target)
+            found = self.names.place_of(target)
             if found is not None:
                 yield from self._stored(found, way[1:])
 
@@ -231,7 +230,7 @@ class Trace(Generic[_Leaf]):
         return self._known[key]
 
     def _at(self, node: ast.expr | None, way: _Way) -> Iterator[_Spot]:
-        found = None if node is None else place_of(self.names, node)
+        found = None if node is None else self.names.place_of(node)
         if found is not None:
             yield found, way
 
@@ -249,7 +248,7 @@ class Trace(Generic[_Leaf]):
             for given in given_to(self.names, target):
                 yield from self._at(given, way)
         elif isinstance(target, ast.Name):
-            found = place_of(self.names, target)
+            found = self.names.place_of(target)
             if found is not None:
                 yield from self._stored(found, way)
                 if isinstance(found.parent(), ast.AugAssign):
@@ -341,7 +340,7 @@ class Trace(Generic[_Leaf]):
     def _returned(self, function: Place, way: _Way) -> Iterator[_Spot]:
         """Yield what the functions of this file that a call may reach return, or yield."""
         for each in functions(self.names, self.origins, function):
-            found = place_of(self.names, each)
+            found = self.names.place_of(each)
             for node in own_nodes(each) if found is not None else ():
                 if isinstance(node, ast.Return):
                     yield from self._at(node.value, way)

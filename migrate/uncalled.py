@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate.asked import constructors_of
-from migrate.match import Form, Refusal, Site, bind
+from migrate.match import Form, Refusal, Site, bind, is_annotation
 from migrate.model import Evidence, Pair
 from migrate.places import Place
 from migrate.proving import proof_of
@@ -73,16 +73,6 @@ def _is_reference(site: Site) -> bool:
         and site.quoted is None
         and not is_annotation(site.place)
     )
-
-
-def is_annotation(place: Place) -> bool:
-    """Tell whether a node stands in the annotation of a parameter, a name or a result."""
-    for inner, outer in zip(reversed(place.path), reversed(place.path[:-1]), strict=False):
-        if inner is getattr(outer, "annotation", None) or inner is getattr(outer, "returns", None):
-            return True
-        if not isinstance(outer, (ast.Subscript, ast.Tuple, ast.BinOp, ast.List)):
-            return False
-    return False
 
 
 class _Opening:

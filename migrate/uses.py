@@ -14,7 +14,7 @@ from migrate.attributes import (
 )
 from migrate.cells import Way
 from migrate.flow import DeviceCall, Flow, InstanceCall
-from migrate.holders import Holder
+from migrate.holders import Holder, called_name
 from migrate.match import Refusal, Site
 from migrate.operands import is_pure
 from migrate.places import Place
@@ -226,7 +226,7 @@ class Uses:
 
     def argument(self, site: Site, place: Place, call: ast.Call) -> None:
         """Hand over what is given to a function that is not seen and may use it as torch's."""
-        name = str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+        name = called_name(call)
         if name == "setattr" and place.node in call.args[:1]:
             reason = f"line {call.lineno} sets an attribute of the instance by its name"
             self.flow.refuse(site, "instance-attribute", reason)

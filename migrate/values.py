@@ -30,7 +30,6 @@ from migrate.cells import (
     is_shifted,
     key_of,
     meet,
-    place_of,
     stored,
     way_in_target,
 )
@@ -189,7 +188,7 @@ class Values:
         site = self.by_call.get(id(call))
         if site is not None:
             return ANYTHING if way else Part(Possible(frozenset({id(site)})))
-        place = place_of(self.names, call)
+        place = self.names.place_of(call)
         if place is None:
             return ANYTHING
         scope = self.names.scope_of(place)
@@ -222,7 +221,7 @@ class Values:
     # -- names and attributes --------------------------------------------------------------------
 
     def _of_reference(self, node: ast.Name | ast.Attribute, way: Way) -> Part:
-        place = place_of(self.names, node)
+        place = self.names.place_of(node)
         if place is None:
             return ANYTHING
         scope = self.names.scope_of(place)

@@ -182,6 +182,11 @@ class File:
     groups: list[Group] = field(default_factory=list)
     given: list[tuple[tuple[Site, ...], Place]] = field(default_factory=list)
 
+    @property
+    def refused(self) -> frozenset[int]:
+        """The `id` of every site that is handed over."""
+        return frozenset(id(work.site) for work in self.works if work.refusal is not None)
+
 
 def settle(file: File) -> None:
     """Hand over the rest of every group of which something is handed over."""
