@@ -126,10 +126,11 @@ class Layout:
         return frozenset(os.fsencode(root) for root in found if is_own(root))
 
     def _folder(self, path: str) -> str:
-        if path not in self._folders:
+        folder = os.path.dirname(path)  # noqa: PTH120
+        if folder not in self._folders:
             # Of this project, and not of the process: the current folder may change.
-            self._folders[path] = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
-        return self._folders[path]
+            self._folders[folder] = os.path.abspath(folder)  # noqa: PTH100
+        return self._folders[folder]
 
     def _package(self, folder: str) -> tuple[str, str]:
         if folder not in self._packages:

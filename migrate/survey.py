@@ -76,10 +76,10 @@ def survey(
     mine = set(files)
     if len(scanned) > len(mine):
         index = index.within(mine)
+        words = {file: each for file, each in words.items() if file in mine}
+        statements = {file: each for file, each in statements.items() if file in mine}
     chosen = [file for file in files if scanned[file].mentions or file in words]
-    words = {file: each for file, each in words.items() if file in mine}
-    own = {file: each for file, each in statements.items() if file in mine}
-    return chosen, Project(files, index, words, own, project.layout)
+    return chosen, Project(files, index, words, statements, project.layout)
 
 
 def _at_once(scan: Scan, files: Sequence[str]) -> Iterable[Scanned]:
@@ -102,10 +102,14 @@ def _scanned(file: str, words: tuple[str, ...], roots: frozenset[bytes] | None) 
 
 
 def _told(data: bytes, words: tuple[str, ...], roots: frozenset[bytes] | None) -> Scanned:
+    return Scanned(*looked_for(data, words), imported(data, roots))
+
+
+def looked_for(data: bytes, words: tuple[str, ...]) -> tuple[bool, bool]:
+    """Tell whether bytes hold one of some words, and whether they may give it another name."""
     words_of = prefilter(words)
     mentions = words_of(data)
-    renames = mentions and _renames(data, words_of)
-    return Scanned(mentions, renames, imported(data, roots))
+    return mentions, mentions and _renames(data, words_of)
 
 
 @cache
