@@ -103,7 +103,10 @@ def descend(path: list[ast.AST], position: tuple[int, int], starts: Starts) -> b
             # A module has hundreds of statements, in their order: look at one, not at all.
             known = starts.get(id(value))
             if known is None:
-                known = starts[id(value)] = [_start(statement) for statement in value]
+                known = starts[id(value)] = [
+                    (s.lineno, s.col_offset) if s.__class__ not in _DECORATED else _start(s)
+                    for s in value
+                ]
             at = bisect_right(known, position)
             if at and covers(value[at - 1], position):
                 path.append(value[at - 1])
@@ -146,6 +149,9 @@ def _leads(path: list[ast.AST], child: Any, position: tuple[int, int], starts: S
         return False
     path.append(child)
     return True
+
+
+_DECORATED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _start(node: ast.AST) -> tuple[int, int]:
