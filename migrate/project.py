@@ -6,40 +6,22 @@ import ast
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from migrate.errors import MigrateError
-from migrate.glance import (
-    ANY,
-    calls_of_a_loss,
-    imports_any,
-    may_hand_on,
-    may_set,
-    may_set_by_name,
-    may_use,
-    reads_any,
-    reads_any_of_others,
-    sets_any,
-)
 from migrate.importers import Importers
-from migrate.layout import Layout, files_in
+from migrate.layout import Layout
 from migrate.reach import Raw
 from migrate.resolve import OWN, STAR, UNBOUND, UNKNOWN, Meanings, Names
 from migrate.scopes import Binding
-from migrate.source import LineIndex, bytes_of, decode, parse
+from migrate.source import LineIndex, decode, parse
+from migrate.surroundings import Surroundings
 
 #: How many characters of source the parsed modules of a process may come from: a tree of `ast`
 #: takes some fifty times the memory of its text.
 _KEPT = 5_000_000
-
-#: How many bytes of files are held: those of a repository of some thousand.
-_HELD = 1 << 26
-
-#: In a run of more files, modules outside it are not searched for who imports what, and under which
-#: other names: to look for each takes longer than the scan, and such a run is over a whole project.
-FEW = 256
 
 #: Over more modules than these a name is not followed, nor one of more parts.
 _FAR, _LONG = 40, 100
@@ -65,16 +47,11 @@ class _TooFarError(Exception):
     """A name comes over too many modules."""
 
 
-class Project:
+class Project(Surroundings):
     """The modules around the files of a run; see `migrate.layout` for where they are found.
 
     It reads a module when a name is asked for that comes from there, and keeps what it has read
     for as long as memory allows. In another process it begins anew.
-
-    Attributes
-    ----------
-    files : tuple of str
-        The files of the run, sorted.
     """
 
     def __init__(
@@ -82,28 +59,12 @@ class Project:
         words: Mapping[str, tuple[str, ...]] | None = None,
         statements: Mapping[str, tuple[Raw, ...]] | None = None, layout: Layout | None = None,
     ) -> None:  # fmt: skip
-        self.files = tuple(sorted(files))
-        self._imported: dict[str, tuple[str, ...]] = {}
-        self._readers: dict[tuple[object, ...], tuple[str, ...]] = {}
+        super().__init__(files, importers, words, statements, layout)
         self.suspected: bool | None = None
-        self._told: dict[tuple[str, object], bool] = {}
-        self._mentioning: dict[tuple[str, str], list[str]] = {}
-        self._holding: dict[tuple[str, str, object], tuple[str, ...]] = {}
-        self.layout = layout or Layout(self.files)
-        self._importers = importers
-        self._words = dict(words or {})
-        self._statements = statements
         self._kept: OrderedDict[str, Names | None] = OrderedDict()
         self._held = 0
         self._adopted = ""
         self._opaque: set[str] = set()
-        self._whole: dict[str, bool] = {}
-        self._around: dict[str, Importers] = {}
-        self._listed: dict[str, list[str]] = {}
-        self._called: dict[str, frozenset[bytes]] = {}
-        self._lacking: dict[bytes, set[str]] = {}
-        self._bytes: dict[str, bytes] = {}
-        self._held_bytes = 0
         self._answers: dict[_Where, Meanings] = {}
         self._guesses: dict[_Where, Meanings] = {}
         self._visited: dict[_Where, bool] = {}
@@ -117,38 +78,7 @@ class Project:
     def __reduce__(self) -> tuple[Any, ...]:
         return Project, (self.files, self._importers, self._words)
 
-    @cached_property
-    def _given(self) -> dict[str, str]:
-        """The files of the run, as they were given, by their absolute paths."""
-        return {os.path.abspath(file): file for file in self.files}  # noqa: PTH100
-
     # -- modules ----------------------------------------------------------------------------
-
-    def package_of(self, path: str) -> str:
-        """Return the dotted package that a file is in, empty where there is none."""
-        return self.layout.package_of(path)
-
-    def module_of(self, path: str) -> str:
-        """Return the dotted name of a file, by the packages around it."""
-        return self.layout.module_of(path)
-
-    def path_of(self, module: str, near: str = "") -> str | None:
-        """Return the file of a module, or None where the project has none.
-
-        Parameters
-        ----------
-        module : str
-            `a.b`, or with leading dots as in a relative import.
-        near : str
-            The file that imports it. Without one the files of the run are asked, and None is
-            the answer where they do not agree.
-        """
-        if near:
-            found = self.layout.locate(module, near)
-            return None if found is None or found.endswith("/") else found
-        roots = {self.layout.root_of(file): file for file in reversed(self.files)}
-        every = {self.path_of(module, file) for file in roots.values()} - {None}
-        return every.pop() if len(every) == 1 else None
 
     def names(self, module: str, near: str = "") -> Names | None:
         """Return the names of a module, or None where there is none that can be parsed."""
@@ -158,217 +88,64 @@ class Project:
     def readers(
         self, path: str, *words: str, sets: str = "", attribute: str = "", wide: bool = True
     ) -> Iterator[Names]:
-        """Yield the names of the files that import the module in `path` and hold `words`, sorted.
-
-        In a run of few files, those around it that are not in the run are among them. With
-        `sets`, only those that may set an attribute of that name. With `attribute`, those as well
-        that may take, or set, an attribute of that name: an object gets to files that import
-        nothing from where its class is. And not `wide`, of these only those that do with it at
-        once what MindSpore's loss does not take.
-        """
-        may = may_set if sets else may_hand_on if wide else may_use
-        key = (path, words, sets, attribute, may)
-        if key not in self._readers:
-            found = {
-                reader
-                for reader in self._importing(path)
-                if all(word.encode() in self._data(reader) for word in words)
-                and (not sets or may_set(self._data(reader), sets))
-            }
-            if attribute:
-                found.update(self._anywhere(path, attribute, may))
-            self._readers[key] = tuple(sorted(found))
-        for reader in self._readers[key]:
-            names = self.tree_in(reader)
+        """Yield the names of the files that `files_reading` gives, but of those without a tree."""
+        files = self.files_reading(path, *words, sets=sets, attribute=attribute, wide=wide)
+        for file in files:
+            names = self.tree_in(file)
             if names is not None:
                 yield names
 
-    def _anywhere(
-        self, path: str, attribute: str, may: Callable[[bytes, str], bool]
-    ) -> tuple[str, ...]:
-        """Return the files of the run, and of those around it, of whose bytes `may` holds."""
-        top = self._top(path) if self._is_few else ""
-        key = (top, attribute, may)
-        if key not in self._holding:
-            word = attribute.encode()
-            if (top, attribute) not in self._mentioning:
-                self._mentioning[top, attribute] = [
-                    file for file in self._around_of(path) if word in self._data(file)
-                ]
-            self._holding[key] = tuple(
-                file
-                for file in self._mentioning[top, attribute]
-                if may(self._data(file), attribute)
-            )
-        return self._holding[key]
+    def names_in(self, where: str) -> Names | None:
+        """Return the names of a file by its absolute path.
 
-    def lacks(self, file: str, attribute: str) -> None:
-        """Take note that a file takes no such attribute from what is unknown, as its bytes may."""
-        for key, found in self._holding.items():
-            if key[1] == attribute and key[2] is not may_set:
-                self._holding[key] = tuple(each for each in found if each != file)
-
-    def _around_of(self, path: str) -> list[str]:
-        """Return the files of the run, and of those around `path` where it is a run of few."""
-        return sorted({*self._given, *(self._files_beside(path) if self._is_few else ())})
-
-    @property
-    def _is_few(self) -> bool:
-        return len(self.files) <= FEW
-
-    def is_imported_whole(self, path: str) -> bool:
-        """Tell whether a file imports a module itself, and not only names from it."""
-        if path not in self._whole:
-            self._whole[path] = any(
-                not is_from
-                for each in self._indices(path)
-                for _, _, is_from in each.statements(path, self.layout)
-            )
-        return self._whole[path]
-
-    def is_read_by_any_name(self, path: str) -> bool:
-        """Tell whether a file that imports the module in `path` reads attributes by any name.
-
-        Or whether one, in its package or beside it, imports modules by any name.
+        None where it cannot be parsed, and where it binds names that no statement shows.
         """
-        root = self.layout.root_of(path)
-        return self._is_imported_by(path, reads_any_of_others) or any(
-            self.layout.root_of(file) == root for file in self._anywhere(path, "", imports_any)
-        )
+        names = self.tree_in(where)
+        return None if where in self._opaque else names
 
-    def is_set_by_name(self, path: str, attribute: str) -> bool:
-        """Tell whether another file may set an attribute, of a module or of what it has, by name.
+    def tree_in(self, where: str) -> Names | None:
+        """Return the names of a file, whatever it may bind beside; None where it does not parse."""
+        if where in self._kept:
+            self._kept.move_to_end(where)
+        else:
+            self._keep(where, self._parsed(where))
+        return self._kept[where]
 
-        One that imports the module in `path` may do so by a name that only running it shows.
+    def tree_of(self, path: str, text: str) -> ast.Module | None:
+        """Return the tree of a file, where it has been asked about and reads as `text`."""
+        known = self._kept.get(os.path.abspath(path))  # noqa: PTH100
+        return known.tree if known is not None and known.text == text else None
+
+    def adopt(self, names: Names) -> None:
+        """Take `names` for those of its file, from now until the next is adopted.
+
+        What was read for the one before is forgotten here, where that is much, and not while
+        nodes of its trees are compared.
         """
-        found = self._anywhere(path, attribute, may_set_by_name)
-        own = os.path.abspath(path)  # noqa: PTH100
-        return any(file != own for file in found) or self._is_imported_by(path, sets_any)
+        where = os.path.abspath(names.path)  # noqa: PTH100
+        if self._adopted in self._kept:
+            # Nobody else has asked about it, and most likely nobody will.
+            self._kept.move_to_end(self._adopted, last=False)
+        self._adopted = "" if where in self._kept else where
+        self._keep(where, names)
+        self._opaque.discard(where)
+        while len(self._kept) > 1 and self._held > _KEPT:
+            self._held -= _size(self._kept.popitem(last=False)[1])
 
-    def _is_imported_by(self, path: str, does: Callable[[bytes], bool]) -> bool:
-        key = (path, does)
-        if key not in self._told:
-            self._told[key] = any(does(self._data(file)) for file in self._importing(path))
-        return self._told[key]
+    def _keep(self, where: str, names: Names | None) -> None:
+        self._held += _size(names) - _size(self._kept.get(where))
+        self._kept[where] = names
+        self._kept.move_to_end(where)
 
-    def _importing(self, path: str) -> tuple[str, ...]:
-        if path not in self._imported:
-            found = {
-                os.path.abspath(importer)  # noqa: PTH100
-                for each in self._indices(path)
-                for importer in each.importers(path, self.layout)
-            }
-            self._imported[path] = tuple(sorted(found))
-        return self._imported[path]
-
-    def _indices(self, path: str) -> list[Importers]:
-        """Return who imports what in the run, and around `path` where it is a run of few."""
-        return [self._everyone, self._beside(path)] if self._is_few else [self._everyone]
-
-    @cached_property
-    def _everyone(self) -> Importers:
-        # That of the survey knows those modules only that hold a covered API.
-        if self._statements is not None:
-            return Importers.of(self._statements)
-        return Importers.of_files(self.files, self.layout)
-
-    def display(self, path: str) -> str:
-        """Return a file as messages name it: as it was given, or from where the command runs."""
-        whole = os.path.abspath(path)  # noqa: PTH100
-        if whole in self._given:
-            return self._given[whole]
-        below = os.path.relpath(whole)
-        return path if below.startswith("..") else below
-
-    def is_of_run(self, path: str) -> bool:
-        """Tell whether a file is one of those that the run is over."""
-        return os.path.abspath(path) in self._given  # noqa: PTH100
-
-    def importers(self, module: str) -> tuple[str, ...]:
-        """Return the files of the run that import a module, or a name from it, sorted.
-
-        Those that import a name from a package whose `__init__.py` imports it from there count
-        as well, over one such step.
-        """
-        path = self.path_of(module)
-        return () if path is None else self.index.importers(path, self.layout)
-
-    def is_imported(self, path: str, name: str) -> bool:
-        """Tell whether another file reads `name` from the module in the file `path`.
-
-        In a run of few files, those of its package that are not in the run are asked as well:
-        whoever names one file, as pre-commit does, has not named those that import it.
-        """
-        if self.index.reads(path, name, self.layout):
-            return True
-        return self._is_few and self._beside(path).reads(path, name, self.layout)
-
-    def callers(self, path: str, called: Collection[bytes] = ()) -> Iterator[str]:
-        """Yield the files that may call something as torch's losses alone are called, sorted.
-
-        Of the run, and of those beside the file in `path`, where it is a run of few. With `called`,
-        only those that may so call what has one of these last names, or any.
-        """
-        for file in self._around_of(path):
-            if file not in self._called:
-                # To look for a name is quick, but to read the file again for each is not.
-                fresh = [name for name in called if file not in self._lacking.get(name, ())]
-                if called and not fresh:
-                    continue
-                data = self._data(file)
-                if called and not any(name in data for name in fresh) and not reads_any(data):
-                    for name in fresh:
-                        self._lacking.setdefault(name, set()).add(file)
-                    continue
-                found = calls_of_a_loss(data)
-                self._called[file] = found | {ANY} if found and reads_any(data) else found
-            found = self._called[file]
-            if found and (not called or ANY in found or not found.isdisjoint(called)):
-                yield file
-
-    def _beside(self, path: str) -> Importers:
-        """Return who imports what around a file: in its project, or package, or beside it."""
-        top = self._top(path)
-        if top not in self._around:
-            others = self._files_beside(path)
-            self._around[top] = Importers.of_files(others, self.layout, self.files)
-        return self._around[top]
-
-    def _top(self, path: str) -> str:
-        """Return what the files around a file are the same for."""
-        return f"{self.layout.root_of(path).rstrip('/')}/{self.module_of(path).partition('.')[0]}"
-
-    def _files_beside(self, path: str) -> list[str]:
-        """Return the other files of the outermost package, and of the folder that holds it.
-
-        And those of the project's folder, where a mark of one shows it, that import from there.
-        """
-        key = self._top(path)
-        root, _, top = key.rpartition("/")
-        if key not in self._listed:
-            found = {f"{root}/{name}" for name in os.listdir(root or "/")}  # noqa: PTH208
-            if self.package_of(path):
-                found.update(files_in(key))
-            name = re.escape(os.fsencode(top))
-            imports = re.compile(rb"import\b[^\n]*\b%b\b|from\s+%b\b" % (name, name))
-            whole = self.layout.project_of(path)
-            for file in files_in(whole) if whole else ():
-                if file not in found and file.endswith(".py") and imports.search(self._data(file)):
-                    found.add(file)
-            modules = {file for file in found if file.endswith(".py")}
-            self._listed[key] = sorted(modules - self._given.keys())
-        return self._listed[key]
-
-    @property
-    def index(self) -> Importers:
-        """Who imports what; made by a scan of all files where nobody has made it before."""
-        if self._importers is None:
-            self._importers = Importers.of_files(self.files, self.layout)
-        return self._importers
-
-    def words_of(self, path: str) -> tuple[str, ...]:
-        """Return the words under which modules that a file imports export a covered API."""
-        return self._words.get(path, ())
+    def _parsed(self, where: str) -> Names | None:
+        try:
+            text = decode(self.data_of(where)).text
+            tree = parse(text, where)
+        except MigrateError:
+            return None
+        if any(word in text and pattern.search(text) for word, pattern in _REBINDS):
+            self._opaque.add(where)
+        return Names(tree, text, LineIndex(text), self.package_of(where), self, where)
 
     # -- names ------------------------------------------------------------------------------
 
@@ -454,8 +231,6 @@ class Project:
         """Whether an answer is final, and no guess on the way to one."""
         return not self._visited
 
-    # -- how --------------------------------------------------------------------------------
-
     def _meanings(self, where: str, name: str, plain: str, near: str) -> Meanings | None:
         """Return the meanings in the file `where` in terms of the file `near`.
 
@@ -522,70 +297,8 @@ class Project:
         """Tell, by its bytes, whether a module can bind a name: parsing takes a hundred times."""
         if where in self._kept:
             return True
-        data = self._data(where)
+        data = self.data_of(where)
         return name.encode() in data or b"*" in data
-
-    def _data(self, where: str) -> bytes:
-        data = self._bytes.get(where)
-        if data is None:
-            data = bytes_of(where)
-            # The same files are asked about many things.
-            if self._held_bytes < _HELD:
-                self._held_bytes += len(data)
-                self._bytes[where] = data
-        return data
-
-    def names_in(self, where: str) -> Names | None:
-        """Return the names of a file by its absolute path.
-
-        None where it cannot be parsed, and where it binds names that no statement shows.
-        """
-        names = self.tree_in(where)
-        return None if where in self._opaque else names
-
-    def tree_in(self, where: str) -> Names | None:
-        """Return the names of a file, whatever it may bind beside; None where it does not parse."""
-        if where in self._kept:
-            self._kept.move_to_end(where)
-        else:
-            self._keep(where, self._parsed(where))
-        return self._kept[where]
-
-    def tree_of(self, path: str, text: str) -> ast.Module | None:
-        """Return the tree of a file, where it has been asked about and reads as `text`."""
-        known = self._kept.get(os.path.abspath(path))  # noqa: PTH100
-        return known.tree if known is not None and known.text == text else None
-
-    def adopt(self, names: Names) -> None:
-        """Take `names` for those of its file, from now until the next is adopted.
-
-        What was read for the one before is forgotten here, where that is much, and not while
-        nodes of its trees are compared.
-        """
-        where = os.path.abspath(names.path)  # noqa: PTH100
-        if self._adopted in self._kept:
-            # Nobody else has asked about it, and most likely nobody will.
-            self._kept.move_to_end(self._adopted, last=False)
-        self._adopted = "" if where in self._kept else where
-        self._keep(where, names)
-        self._opaque.discard(where)
-        while len(self._kept) > 1 and self._held > _KEPT:
-            self._held -= _size(self._kept.popitem(last=False)[1])
-
-    def _keep(self, where: str, names: Names | None) -> None:
-        self._held += _size(names) - _size(self._kept.get(where))
-        self._kept[where] = names
-        self._kept.move_to_end(where)
-
-    def _parsed(self, where: str) -> Names | None:
-        try:
-            text = decode(self._data(where)).text
-            tree = parse(text, where)
-        except MigrateError:
-            return None
-        if any(word in text and pattern.search(text) for word, pattern in _REBINDS):
-            self._opaque.add(where)
-        return Names(tree, text, LineIndex(text), self.package_of(where), self, where)
 
 
 def _size(names: Names | None) -> int:

@@ -18,9 +18,10 @@ from migrate.glance import attributes
 from migrate.importers import Importers
 from migrate.prefilter import Prefilter
 from migrate.prefilter import compile as prefilter_of
-from migrate.project import FEW, Project
+from migrate.project import Project
 from migrate.reach import Imported, Raw, imported, statement
 from migrate.source import bytes_of, read
+from migrate.surroundings import FEW
 
 if TYPE_CHECKING:
     from migrate.ruleset import RuleSet
