@@ -221,7 +221,9 @@ def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
     from migrate.results import Settled
     from migrate.tensor_rules import default_tensor_rules
 
-    results = Settled(file, origins, {rule.target: rule for rule in rules.rules})
+    # Of two with one target the first: NLLLoss, and not the deprecated NLLLoss2d.
+    by_target = {rule.target: rule for rule in reversed(rules.rules)}
+    results = Settled(file, origins, by_target)
     told = {(id(move.place.node), move.code) for move in file.moves}
     tensor_rules = default_tensor_rules()
     file.moves += [

@@ -203,6 +203,12 @@ def test_what_a_first_run_left_is_noted_and_not_touched(body: str, codes: list[s
     assert all(f.status is Status.NOTE for f in result.findings)
 
 
+def test_what_was_mindspores_before_goes_by_the_name_that_is_in_use() -> None:
+    text = "import mindspore\n\nloss = mindspore.nn.NLLLoss()(x, y)\nloss.backward()\n"
+    (finding,) = migrate_source(text).findings
+    assert (finding.code, finding.rule) == ("backward", "torch.nn.NLLLoss")
+
+
 def test_a_second_run_notes_what_the_first_handed_over() -> None:
     text = HEAD + "def f(net, x, y):\n    l = c(net(x), y)\n    l.backward()\n"
     first = migrate_source(text)

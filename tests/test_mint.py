@@ -288,8 +288,8 @@ def test_cases_that_did_not_run_are_told_and_set_the_exit_status(not_run: int) -
     lines = human.getvalue().splitlines()
     line = next(each for each in lines if "torch and mindspore-graph" in each)
     assert line.endswith(
-        "1 cases, 1 not run: MindSpore 0 has no CPU kernel for X: run this on Ascend"
+        "1 case, 1 not run: MindSpore 0 has no CPU kernel for X: run this on Ascend"
         if not_run
-        else "1 cases, value 0, gradient 0"
+        else "1 case, value 0, gradient 0"
     )
     assert lines[-1].startswith("1 site with cases that" if not_run else "1 file looked at")

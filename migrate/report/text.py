@@ -72,7 +72,8 @@ def _finding_line(path: str, finding: Finding) -> Line:
     style = _STYLES[finding.status]
     # A rewritten site closes with its evidence, any other with the code that `explain` takes.
     if finding.evidence is not None:
-        tail = f" ({finding.evidence.cases} cases, max error {finding.evidence.max_error:g})"
+        cases = count(finding.evidence.cases, "case")
+        tail = f" ({cases}, max error {finding.evidence.max_error:g})"
     else:
         tail = f" [{finding.code}]"
     note = "note: " if finding.status is Status.NOTE else ""

@@ -82,7 +82,7 @@ def _lines(site: Site, index: int) -> Iterator[str]:
         failed = f", {found.failed} fail: {visible(found.failure)}" if found.failed else ""
         told = f", {errors}" if found.cases > found.not_run else ""
         left = f", {found.not_run} not run: {visible(found.lacking)}" if found.not_run else ""
-        yield f"    torch and {found.worker}: {found.cases} cases{told}{failed}{left}"
+        yield f"    torch and {found.worker}: {text.count(found.cases, 'case')}{told}{failed}{left}"
 
 
 def _closing(verification: Verification, summary: Summary) -> Iterator[Line]:
