@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from migrate.codes import CODES
 from migrate.flow import InstanceCall
 from migrate.model import Finding, Status
-from migrate.removal import exported
 from migrate.resolve import Names
 from migrate.rewrite import Conversion, describe
 from migrate.work import File, Work
@@ -150,7 +149,7 @@ def import_findings(file: File, rules: RuleSet, *, is_init: bool) -> Iterator[Fi
         rule = rules.by_path[path]
         redundant = alias.asname == alias.name
         at_top = scope is names.module
-        if at_top and (is_init or redundant or name in exported(names)):
+        if at_top and (is_init or redundant or name in names.exported):
             message = f"`{name}` is exported from here; {CODES['re-export'].remedy}"
             yield _finding(names, alias, rule.id, Status.MANUAL, "re-export", message)
         elif id(alias) not in used:

@@ -102,6 +102,17 @@ class Located:
         classes = [p for p in found.values() if isinstance(p.node, ast.ClassDef)]
         return [p.node for p in sorted(classes, key=_depth) if isinstance(p.node, ast.ClassDef)]
 
+    @cached_property
+    def exported(self) -> frozenset[str]:
+        """The names in the module's `__all__`."""
+        found: set[str] = set()
+        for _, place in self.places_of("__all__"):
+            statement = next((n for n in reversed(place.path) if isinstance(n, ast.stmt)), None)
+            for node in ast.walk(statement) if statement is not None else ():
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.add(node.value)
+        return frozenset(found)
+
     def functions_named(self, name: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
         """Return the functions and methods of that name, wherever they stand."""
         if name not in self._functions:

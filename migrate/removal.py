@@ -106,7 +106,7 @@ def _is_removable(names: Names, binding: Binding, name: str) -> bool:
     alias_line = names.text[line_start(names.text, at) : next_line(names.text, names.end(alias))]
     if any(re.search(r"#.*\bnoqa\b", line, re.IGNORECASE) for line in (first_line, alias_line)):
         return False
-    return name not in exported(names)
+    return name not in names.exported
 
 
 def _is_own(names: Names, statement: ast.stmt) -> bool:
@@ -120,22 +120,9 @@ def _is_own(names: Names, statement: ast.stmt) -> bool:
 
 def is_exported(names: Names, name: str) -> bool:
     """Tell whether a name of the module's is in its `__all__`, or another file reads it there."""
-    return name in exported(names) or (
+    return name in names.exported or (
         names.project is not None and names.project.is_imported(names.path, name)
     )
-
-
-def exported(names: Names) -> frozenset[str]:
-    """Return the names in the module's `__all__`."""
-    if "__all__" not in names.text:
-        return frozenset()
-    found: set[str] = set()
-    for _, place in names.places_of("__all__"):
-        statement = next((n for n in reversed(place.path) if isinstance(n, ast.stmt)), None)
-        for node in ast.walk(statement) if statement is not None else ():
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
-    return frozenset(found)
 
 
 def _is_used(names: Names, name: str, holder: Scope, edits: Sequence[Edit]) -> bool:

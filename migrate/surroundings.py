@@ -70,6 +70,7 @@ class Surroundings:
         self._mentioning: dict[tuple[str, str], list[str]] = {}
         self._holding: dict[tuple[str, str, object], tuple[str, ...]] = {}
         self._whole: dict[str, bool] = {}
+        self._taken: dict[tuple[str, str], bool] = {}
         self._around: dict[str, Importers] = {}
         self._listed: dict[str, list[str]] = {}
         self._called: dict[str, frozenset[bytes]] = {}
@@ -217,9 +218,11 @@ class Surroundings:
         In a run of few files, those of its package that are not in the run are asked as well:
         whoever names one file, as pre-commit does, has not named those that import it.
         """
-        if self.index.reads(path, name, self.layout):
-            return True
-        return self._is_few and self._beside(path).reads(path, name, self.layout)
+        if (path, name) not in self._taken:
+            self._taken[path, name] = self.index.reads(path, name, self.layout) or (
+                self._is_few and self._beside(path).reads(path, name, self.layout)
+            )
+        return self._taken[path, name]
 
     @property
     def index(self) -> Importers:
