@@ -246,6 +246,21 @@ class Origins:
                 return True
         return False
 
+    def is_added_to(self, definition: Definition, place: Place) -> bool:
+        """Tell whether `x += 1` and the like change in place what a definition of a name gave.
+
+        Parameters
+        ----------
+        definition : Definition
+        place : Place
+            Of a read of that name, or of the name in its assignment.
+        """
+        name = place.node
+        assert isinstance(name, ast.Name)
+        bound = self._names.bindings_of(name.id, self._names.scope_of(place))
+        reads = self._reached(name.id, bound[1]).reads.values() if bound is not None else ()
+        return any(isinstance(r.ctx, ast.Store) and definition in seen for r, seen in reads)
+
     def _seen(self, node: ast.Name, scope: Scope) -> list[Definition]:
         found = self._reached(node.id, scope)
         every = list(found.every.values())

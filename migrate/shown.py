@@ -8,25 +8,37 @@ from migrate.places import Place
 from migrate.resolve import UNBOUND, Names
 
 #: Builtins that only read a tensor, and read the same of MindSpore's.
-_READERS = frozenset({"bool", "float", "int", "len", "print", "repr", "str", "type"})
+_READERS = frozenset({"bool", "float", "int", "len", "print", "repr", "str"})
 
 #: Attributes that both frameworks' tensors have.
 _COMMON = frozenset({"ndim", "shape"})
 
 
-def is_common(attribute: ast.Attribute) -> bool:
-    """Tell whether an attribute of a tensor is read that both frameworks' have."""
-    return attribute.attr in _COMMON and isinstance(attribute.ctx, ast.Load)
+def is_common(names: Names, place: Place) -> bool:
+    """Tell whether an attribute of a tensor is read that both frameworks' have.
+
+    A shape is a tuple in MindSpore, without `numel`.
+    """
+    attribute, parent = place.node, place.parent()
+    assert isinstance(attribute, ast.Attribute)
+    kept = isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name)
+    asked = isinstance(parent, ast.Attribute) or (kept and ".numel" in names.text)
+    return (
+        attribute.attr in _COMMON
+        and isinstance(attribute.ctx, ast.Load)
+        and not (asked and attribute.attr == "shape")
+    )
 
 
 def is_reader(names: Names, call: ast.Call, place: Place) -> bool:
     """Tell whether a call is one of a builtin that only looks at its arguments."""
     name = call.func
-    return (
-        isinstance(name, ast.Name)
-        and name.id in _READERS
-        and names.lookup(name.id, names.scope_of(place)) == {UNBOUND}
-    )
+    if not isinstance(name, ast.Name) or names.lookup(name.id, names.scope_of(place)) != {UNBOUND}:
+        return False
+    if name.id == "type":  # shown, it may differ; asked whether it is torch's, it may not
+        outer = place.parent()
+        return isinstance(outer, ast.Call) and is_reader(names, outer, place.up())
+    return name.id in _READERS
 
 
 def is_shown(string: ast.JoinedStr, name: str) -> bool:
@@ -38,3 +50,12 @@ def is_shown(string: ast.JoinedStr, name: str) -> bool:
         if not plain and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(part)):
             return False
     return True
+
+
+def short(node: ast.expr, limit: int = 40) -> str:
+    """Return the text of an expression for a message, cut at a limit."""
+    try:
+        text = ast.unparse(node)
+    except RecursionError:
+        return f"an expression of {sum(1 for _ in ast.walk(node))} parts"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -16,10 +16,11 @@ from migrate.connected import Flow, LossCall, Node
 from migrate.covered import Covered, mentions_torch
 from migrate.handed import handed_on
 from migrate.holders import uses_of_name
+from migrate.makers import Makers
 from migrate.places import Place
 from migrate.removal import is_exported
 from migrate.resolve import Names
-from migrate.shown import is_common, is_reader, is_shown
+from migrate.shown import is_common, is_reader, is_shown, short
 
 if TYPE_CHECKING:
     from migrate.origins import Origins
@@ -32,7 +33,7 @@ def flows(
 ) -> Iterator[Flow]:
     """Yield the flows into the losses of a file, each once."""
     seen: set[int] = set()
-    index = _Index.of(losses)
+    index = _Index.of(losses, Makers(names, origins, rules))
     for loss in losses:
         if id(loss) not in seen:
             flow = _Follower(names, index, origins, rules).run(loss)
@@ -45,7 +46,7 @@ def results(
 ) -> Iterator[Flow]:
     """Yield what is read of each loss, in the order of the file; a reading of two losses once."""
     seen: set[int] = set()
-    index = _Index.of(losses)
+    index = _Index.of(losses, Makers(names, origins, rules))
     for loss in losses:
         follower = _Follower(names, index, origins, rules)
         if id(loss.place.node) not in follower.results:
@@ -63,9 +64,10 @@ class _Index:
     losses: list[LossCall]
     by_operand: dict[int, tuple[str, LossCall]]
     results: dict[int, LossCall]
+    makers: Makers
 
     @classmethod
-    def of(cls, losses: list[LossCall]) -> _Index:
+    def of(cls, losses: list[LossCall], makers: Makers) -> _Index:
         by_operand = {
             id(place.node): (role, loss) for loss in losses for role, place in loss.operands.items()
         }
@@ -75,25 +77,31 @@ class _Index:
             for loss in losses
             if not (loss.sites[0].call is loss.place.node and loss.sites[0].rule.kind == "class")
         }
-        return cls(losses, by_operand, results)
+        return cls(losses, by_operand, results, makers)
 
 
 class _Follower:
     def __init__(self, names: Names, index: _Index, origins: Origins, rules: TensorRules) -> None:
         self.names = names
         self.origins = origins
-        self.losses = index.losses
+        self.losses, self.makers = index.losses, index.makers
         self.by_operand, self.results = index.by_operand, index.results
         self.covered = Covered(names, origins, rules, index.results)
         self.flow = Flow()
         self.work: list[tuple[str, Place]] = []
         self.seen: set[tuple[str, int]] = set()
         self.defined: set[int] = set()
+        #: Where nothing more is known of a tensor.
+        self.ends: list[Place] = []
 
     def run(self, loss: LossCall) -> Flow:
         """Follow the operands of a loss."""
         self._reach(loss)
         self._walk()
+        if self.flow.nodes and not self.flow.reason:
+            for place in self.ends:
+                for made in self.makers.of(place):
+                    self._stay(place, f"`{short(made)}` of line {made.lineno} has no way here")
         return self.flow
 
     def run_from(self, loss: LossCall) -> Flow:
@@ -197,6 +205,7 @@ class _Follower:
         if len(values) < len(definitions):
             # `x += 1` and a loop tell nothing of what `x` was before.
             known = [b.value for b in bound[0] if b.value is not None] if bound is not None else []
+            self.ends.append(place)
             self._mixed(place, [*known, *self._looped_over(definitions)])
             return
         if values and bound is not None and bound[1] is not self.names.scope_of(place):
@@ -237,6 +246,9 @@ class _Follower:
         name = definition.target.id if isinstance(definition.target, ast.Name) else ""
         if self.names.scope_of(place) is self.names.module and is_exported(self.names, name):
             self._stay(place, f"`{name}` is exported from this file")
+        if self.origins.is_added_to(definition, place):
+            # torch changes the tensor for every name of it, MindSpore makes a new one.
+            self._stay(place, f"`{name}` is changed in place")
         for read in self.origins.readers(definition, place):
             if isinstance(read.node, ast.Name):
                 self.flow.uses.setdefault(id(value), []).append(("goes", read.node))
@@ -251,8 +263,9 @@ class _Follower:
     def _boundary(self, place: Place) -> None:
         """End where nothing more is known, unless that is torch's for certain."""
         assert isinstance(place.node, ast.expr)
+        self.ends.append(place)
         if id(place.node) not in self.results and mentions_torch(self.names, place.node, place):
-            self._stay(place, f"no rule for `{_short(place.node)}`")
+            self._stay(place, f"no rule for `{short(place.node)}`")
 
     # -- calls -----------------------------------------------------------------------------------
 
@@ -299,7 +312,7 @@ class _Follower:
             uses.append(("goes", parent))  # type: ignore[arg-type]
             self.work.append(("value", place.up()))
         else:
-            self._stay(place, f"what becomes of `{_short(node)}` is not followed")
+            self._stay(place, f"what becomes of `{short(node)}` is not followed")
 
     def _bound(self, place: Place) -> None:
         node, parent = place.node, place.parent()
@@ -317,7 +330,7 @@ class _Follower:
                 for target in targets
             ]
         if not targets or not all(isinstance(target, ast.Name) for target in targets):
-            self._stay(place, f"`{_short(node)}` is kept elsewhere than in a name")
+            self._stay(place, f"`{short(node)}` is kept elsewhere than in a name")
             return
         way = place.up(1 if statement is parent else 2)
         for target in targets:
@@ -347,7 +360,7 @@ class _Follower:
             uses.append(("shows", node))
             self.work.append(("value", place.up(3)))
             return
-        elif is_common(attribute):
+        elif is_common(self.names, place.up()):
             uses.append(("shows", node))
             return
         self._stay(place, f"no rule for `.{attribute.attr}` of a tensor")
@@ -376,16 +389,8 @@ class _Follower:
             if made is not None and any(operand.node is node for operand in made.operands):
                 self.work.append(("value", up))
                 return
-        self._stay(place, f"`{_short(node)}` is passed to something that is not followed")
+        self._stay(place, f"`{short(node)}` is passed to something that is not followed")
 
 
 #: Methods that give numbers of Python's or an array: no tensor any more.
 _NUMBERS = frozenset({"numpy", "item"})
-
-
-def _short(node: ast.expr, limit: int = 40) -> str:
-    try:
-        text = ast.unparse(node)
-    except RecursionError:
-        return f"an expression of {sum(1 for _ in ast.walk(node))} parts"
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -46,8 +46,8 @@ class _Field:
     name: str
 
 
-_Way: TypeAlias = tuple[Key | _Field, ...]
-_Spot: TypeAlias = tuple[Place, _Way]
+Way: TypeAlias = tuple[Key | _Field, ...]
+Spot: TypeAlias = tuple[Place, Way]
 _Leaf = TypeVar("_Leaf")
 
 #: Builtins that give an element of what they are given, or a sum of elements.
@@ -80,11 +80,11 @@ class Trace(Generic[_Leaf]):
     ) -> None:
         self.words, self.computed = words, computed
         self.names, self.origins, self.leaf = names, origins, leaf
-        self._back: dict[tuple[int, _Way], list[_Spot]] = {}
+        self._back: dict[tuple[int, Way], list[Spot]] = {}
         # By name, scope and way, what is put there anywhere in the file.
-        self._known: dict[tuple[str, int, _Way], list[_Spot]] = {}
+        self._known: dict[tuple[str, int, Way], list[Spot]] = {}
         # From where no way leads to a leaf: most that is asked about is no loss.
-        self._dead: set[tuple[int, _Way]] = set()
+        self._dead: set[tuple[int, Way]] = set()
 
     def of(self, place: Place, *, inside: bool = False) -> list[_Leaf]:
         """Return the leaves that the value at a place may come from, each once.
@@ -92,8 +92,8 @@ class Trace(Generic[_Leaf]):
         With `inside`, those that an element of the value may come from.
         """
         found: dict[_Leaf, None] = {}
-        seen: set[tuple[int, _Way]] = set()
-        work: list[_Spot] = [(place, (Step.ANY,) if inside else ())]
+        seen: set[tuple[int, Way]] = set()
+        work: list[Spot] = [(place, (Step.ANY,) if inside else ())]
         while work:
             at, way = work.pop()
             key = (id(at.node), way)
@@ -116,7 +116,7 @@ class Trace(Generic[_Leaf]):
 
     # -- one step back ---------------------------------------------------------------------------
 
-    def _before(self, place: Place, way: _Way) -> Iterator[_Spot]:
+    def _before(self, place: Place, way: Way) -> Iterator[Spot]:
         node = place.node
         match node:
             case ast.NamedExpr() | ast.Await() | ast.Starred():
@@ -144,14 +144,14 @@ class Trace(Generic[_Leaf]):
             case _ if way and not isinstance(way[0], _Field):
                 yield from _of_display(place, way[0], way[1:])
 
-    def _of_attribute(self, place: Place, node: ast.Attribute, way: _Way) -> Iterator[_Spot]:
+    def _of_attribute(self, place: Place, node: ast.Attribute, way: Way) -> Iterator[Spot]:
         if node.attr in SAME:
             yield place.down(node.value), way
         elif node.attr not in NO_TENSOR:
             yield place.down(node.value), (_Field(node.attr), *way)
             yield from self._kept_as(node.attr, way)
 
-    def _kept_as(self, attribute: str, way: _Way) -> list[_Spot]:
+    def _kept_as(self, attribute: str, way: Way) -> list[Spot]:
         """Return what is assigned to attributes of that name, or put into what they hold."""
         key = (attribute, 0, way)
         if key not in self._known:
@@ -163,7 +163,7 @@ class Trace(Generic[_Leaf]):
             ]
         return self._known[key]
 
-    def _stored(self, target: Place, way: _Way) -> Iterator[_Spot]:
+    def _stored(self, target: Place, way: Way) -> Iterator[Spot]:
         """Yield what a statement gives to a name or an attribute that stands in it as a target."""
         for step in range(1, len(target.path)):
             statement = target.up(step)
@@ -189,7 +189,7 @@ class Trace(Generic[_Leaf]):
                 yield statement.down(node.value), way
             return
 
-    def _of_name(self, place: Place, way: _Way) -> Iterator[_Spot]:
+    def _of_name(self, place: Place, way: Way) -> Iterator[Spot]:
         node = place.node
         assert isinstance(node, ast.Name)
         bound = self.names.bindings_of(node.id, self.names.scope_of(place))
@@ -211,7 +211,7 @@ class Trace(Generic[_Leaf]):
                 yield from self._stored_within(store, way)
             yield from self._put_into(Holder(node.id, scope=scope), way)
 
-    def _stored_within(self, store: Definition, way: _Way) -> Iterator[_Spot]:
+    def _stored_within(self, store: Definition, way: Way) -> Iterator[Spot]:
         """Yield what `losses["ce"] = value` puts where a way leads."""
         target = store.target
         if not (isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)):
@@ -221,7 +221,7 @@ class Trace(Generic[_Leaf]):
             if found is not None:
                 yield from self._stored(found, way[1:])
 
-    def _put_into(self, holder: Holder, way: _Way) -> list[_Spot]:
+    def _put_into(self, holder: Holder, way: Way) -> list[Spot]:
         key = (holder.name, id(holder.scope), way)
         if key not in self._known:
             self._known[key] = [
@@ -229,12 +229,12 @@ class Trace(Generic[_Leaf]):
             ]
         return self._known[key]
 
-    def _at(self, node: ast.expr | None, way: _Way) -> Iterator[_Spot]:
+    def _at(self, node: ast.expr | None, way: Way) -> Iterator[Spot]:
         found = None if node is None else self.names.place_of(node)
         if found is not None:
             yield found, way
 
-    def _defined(self, definition: Definition, way: _Way) -> Iterator[_Spot]:
+    def _defined(self, definition: Definition, way: Way) -> Iterator[Spot]:
         target = definition.target
         if definition.value is not None:
             step = () if definition.index is None else (definition.index,)
@@ -256,7 +256,7 @@ class Trace(Generic[_Leaf]):
 
     # -- containers ------------------------------------------------------------------------------
 
-    def _put(self, use: Place, way: _Way) -> Iterator[_Spot]:
+    def _put(self, use: Place, way: Way) -> Iterator[Spot]:
         """Yield what is put into a container where a name or an attribute for it is read."""
         if not way or isinstance(way[0], _Field):
             return
@@ -285,7 +285,7 @@ class Trace(Generic[_Leaf]):
 
     # -- calls -----------------------------------------------------------------------------------
 
-    def _of_call(self, place: Place, call: ast.Call, way: _Way) -> Iterator[_Spot]:
+    def _of_call(self, place: Place, call: ast.Call, way: Way) -> Iterator[Spot]:
         function = place.down(call.func)
         scope = self.names.scope_of(place)
         meanings = self.names.resolve(call.func, scope)
@@ -309,7 +309,7 @@ class Trace(Generic[_Leaf]):
             for value in call.args:
                 yield place.down(value), ()
 
-    def _of_builtin(self, place: Place, call: ast.Call, name: str, way: _Way) -> Iterator[_Spot]:
+    def _of_builtin(self, place: Place, call: ast.Call, name: str, way: Way) -> Iterator[Spot]:
         if name in _OF_ELEMENTS:
             for value in call.args:
                 yield place.down(value), (Step.ANY, *way)
@@ -321,8 +321,8 @@ class Trace(Generic[_Leaf]):
                 yield from self._at(value, inside)
 
     def _of_method(
-        self, place: Place, call: ast.Call, function: ast.Attribute, way: _Way
-    ) -> Iterator[_Spot]:
+        self, place: Place, call: ast.Call, function: ast.Attribute, way: Way
+    ) -> Iterator[Spot]:
         receiver = place.down(function, function.value)
         first = call.args[0] if call.args else None
         if function.attr in ("get", "pop", "setdefault", "popleft"):
@@ -337,7 +337,7 @@ class Trace(Generic[_Leaf]):
         elif function.attr not in NO_TENSOR and not (way and isinstance(way[0], _Field)):
             yield receiver, ()  # whatever else a tensor computes is a tensor
 
-    def _returned(self, function: Place, way: _Way) -> Iterator[_Spot]:
+    def _returned(self, function: Place, way: Way) -> Iterator[Spot]:
         """Yield what the functions of this file that a call may reach return, or yield."""
         for each in functions(self.names, self.origins, function):
             found = self.names.place_of(each)
@@ -360,7 +360,7 @@ def _is_text(node: ast.expr) -> bool:
     )
 
 
-def _way_to(target: ast.expr, wanted: ast.AST) -> _Way | None:
+def _way_to(target: ast.expr, wanted: ast.AST) -> Way | None:
     """Return the way from what is assigned to `target` to what a part of it is given."""
     if target is wanted:
         return ()
@@ -375,7 +375,7 @@ def _way_to(target: ast.expr, wanted: ast.AST) -> _Way | None:
     return None
 
 
-def _of_display(place: Place, first: Key, rest: _Way) -> Iterator[_Spot]:
+def _of_display(place: Place, first: Key, rest: Way) -> Iterator[Spot]:
     """Yield what stands in a display or a comprehension, where a step leads."""
     node = place.node
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
