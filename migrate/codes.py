@@ -370,9 +370,10 @@ _ALL = (
         "tensor-lacks",
         "A migrated loss is asked for what MindSpore's tensors do not have",
         "What a migrated loss gives is MindSpore's: `.detach()`, `.cpu()`, `.size()` and a format "
-        "fail there, and torch's functions take nothing of MindSpore's. Where such a use can be "
-        "edited, it moves; in an f-string, behind a walrus, between comments or out of a container "
-        "it stays. A note tells of a loss that was MindSpore's before.",
+        "fail there, `.std()` divides by n, methods in place such as `.mul_(2)` leave it as it is, "
+        "and torch's functions, tensors and dtypes take nothing of MindSpore's. Where such a use "
+        "can be edited, it moves; in an f-string, behind a walrus, between comments or out of a "
+        "container it stays. A note tells of a loss that was MindSpore's before.",
         "write what the finding says",
         'print(f"{loss:.3f}")  ->  print(f"{loss.item():.3f}")',
     ),

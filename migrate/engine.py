@@ -194,6 +194,8 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
         from migrate.backward import hand_over_backward
         from migrate.connected import class_calls, loss_calls, shown_calls
         from migrate.lacking import hand_over_lacking
+        from migrate.makers import Makers
+        from migrate.mixing import hand_over_mixed
         from migrate.moving import move_tensors
         from migrate.results import Results
         from migrate.seeding import move_seeds
@@ -207,6 +209,8 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
             results = Results(file, origins, losses)
             file.moves += hand_over_backward(file, origins, rules, results, Status.MANUAL)
             file.moves += hand_over_lacking(file, results, Status.MANUAL)
+            makers = Makers(file.names, origins, rules)
+            file.moves += hand_over_mixed(file, results, makers, Status.MANUAL)
         return settled
     return frozenset()
 
@@ -218,6 +222,8 @@ def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
         return
     from migrate.backward import hand_over_backward
     from migrate.lacking import hand_over_lacking
+    from migrate.makers import Makers
+    from migrate.mixing import hand_over_mixed
     from migrate.results import Settled
     from migrate.tensor_rules import default_tensor_rules
 
@@ -231,6 +237,7 @@ def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
         for move in (
             *hand_over_backward(file, origins, tensor_rules, results, Status.NOTE),
             *hand_over_lacking(file, results, Status.NOTE),
+            *hand_over_mixed(file, results, Makers(names, origins, tensor_rules), Status.NOTE),
         )
         if (id(move.place.node), move.code) not in told
     ]

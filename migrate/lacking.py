@@ -9,6 +9,7 @@ of torch's that is given the loss.
 from __future__ import annotations
 
 import ast
+import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,21 +32,44 @@ _DIFFERENTIATE = "differentiate a function with mindspore.value_and_grad"
 #: is a number there, and `clone` has no kernel on CPU).
 _REMEDIES = MappingProxyType(
     {
+        "clamp_max": "write .clamp(max=…)",
+        "clamp_min": "write .clamp(min=…)",
         "clone": "write .copy()",
         "cpu": "leave it out",
         "cuda": "leave it out: the context chooses the device",
         "detach": "write mindspore.ops.stop_gradient(…) around it",
         "detach_": "write mindspore.ops.stop_gradient(…) around it",
+        "equal": "write (… == …).all()",
+        "get_device": "leave it out: the context chooses the device",
         "grad": _DIFFERENTIATE,
         "grad_fn": _DIFFERENTIATE,
+        "indices": "write [1]",
         "is_cuda": "ask mindspore.get_context for the device",
         "is_leaf": _DIFFERENTIATE,
+        "is_nonzero": "write bool(…)",
         "log_softmax": "write mindspore.ops.log_softmax(…) around it",
+        "median": "write .flatten().median()[0]",
+        "new_full": "write mindspore.ops.full(…)",
+        "new_tensor": "write mindspore.tensor(…)",
+        "relu": "write mindspore.ops.relu(…) around it",
+        "repeat": "write .tile(…)",
         "requires_grad": _DIFFERENTIATE,
+        "requires_grad_": _DIFFERENTIATE,
         "retain_grad": _DIFFERENTIATE,
         "size": "write .shape",
+        "std": "write .std(ddof=1), and an axis for the dim: it divides by n",
+        "values": "write [0]",
+        "var": "write .var(ddof=1), and an axis for the dim: it divides by n",
     }
 )
+#: What both have, so that only a call tells.
+_CALLED = frozenset({"clone", "equal", "median", "new_full", "repeat", "size", "std", "var"})
+
+#: Of what `.max(dim=1)` gives: a tuple in MindSpore.
+_PARTS = frozenset({"indices", "values"})
+
+#: A method in place: MindSpore's leaves the tensor as it was on a CPU, or has no kernel.
+_IN_PLACE = re.compile(r"\.(\w*[a-z0-9]_)\s*\(")
 
 
 #: Of torch's, what looks at nothing of a tensor, or is told of elsewhere.
@@ -72,7 +96,8 @@ class _Asked:
     def attributes(self) -> Iterator[Move]:
         """Yield `loss.detach()` and its kind."""
         edited = _edited(self.file)
-        for word in _REMEDIES:
+        in_place = sorted({m[1] for m in _IN_PLACE.finditer(self.file.names.text)} - {*_REMEDIES})
+        for word in (*_REMEDIES, *in_place):
             for offset, place in list(self.file.names.places_of(word)):
                 if not _is_lacking(place, word) or any(s.start <= offset < s.end for s in edited):
                     continue
@@ -211,10 +236,19 @@ def _plain(name: str | None, spec: str | None) -> bool:
 
 def _is_lacking(place: Place, word: str) -> bool:
     node, parent = place.node, place.parent()
-    if not (isinstance(node, ast.Attribute) and node.attr == word and word in _REMEDIES):
+    if not (isinstance(node, ast.Attribute) and node.attr == word):
         return False
-    is_called = isinstance(parent, ast.Call) and parent.func is node
-    return isinstance(node.ctx, ast.Load) and (is_called or word != "size")
+    if not isinstance(parent, ast.Call) or parent.func is not node:
+        return isinstance(node.ctx, ast.Load) and word in _REMEDIES.keys() - _CALLED
+    if word in _PARTS or (word == "median" and (parent.args or parent.keywords)):
+        return False
+    if word in ("std", "var") and any(keyword.arg == "ddof" for keyword in parent.keywords):
+        return False  # MindSpore's already
+    return word in _REMEDIES or _is_in_place(word)
+
+
+def _is_in_place(word: str) -> bool:
+    return word.endswith("_") and not word.endswith("__")
 
 
 def _receiver(place: Place) -> Place:
@@ -231,9 +265,10 @@ def _within(place: Place) -> Iterator[Place]:
 def _said(place: Place, word: str) -> str:
     node = place.node
     assert isinstance(node, ast.Attribute)
+    remedy = _REMEDIES.get(word, f"write `… = ….{word[:-1]}(…)`")
     return (
         f"`{ast.unparse(node.value)}` is MindSpore's, and its tensors have no `{word}` like "
-        f"torch's; {_REMEDIES[word]}"
+        f"torch's; {remedy}"
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import textwrap
 
 import pytest
 from frameworks import mindspore, torch
 
 from migrate import migrate_source
-from migrate.lacking import _REMEDIES
+from migrate.lacking import _CALLED, _REMEDIES
 from migrate.model import Status
 
 HEAD = (
@@ -25,6 +26,7 @@ def told(body: str) -> list[str]:
 
 ITEM = "write `l.item()`"
 OTHER = "use what MindSpore has for it"
+MAKE = "make that one with MindSpore too"
 DETACH = "write mindspore.ops.stop_gradient(…) around it"
 
 
@@ -64,6 +66,26 @@ DETACH = "write mindspore.ops.stop_gradient(…) around it"
         pytest.param(
             "return (\n    c(x, y)  # loss\n    .detach()\n)", [DETACH], id="between comments"
         ),
+        pytest.param(
+            "return c(x, y).std() + c(x, y).var(dim=0)",
+            [
+                f"write .{w}(ddof=1), and an axis for the dim: it divides by n"
+                for w in ("std", "var")
+            ],
+            id="deviations of a sample",
+        ),
+        pytest.param(
+            "return c(x, y).median()", ["write .flatten().median()[0]"], id="the median of all"
+        ),
+        pytest.param("return c(x, y).equal(k)", ["write (… == …).all()"], id="equal in all"),
+        pytest.param("return c(x, y).repeat(2)", ["write .tile(…)"], id="repeated"),
+        pytest.param("return c(x, y).max(dim=1).values", ["write [0]"], id="the largest ones"),
+        pytest.param("m = c(x, y).sort()\nreturn m.indices", ["write [1]"], id="their places"),
+        pytest.param(
+            "l = c(x, y)\nl.mul_(2)\nl.zero_()",
+            ["write `… = ….mul(…)`", "write `… = ….zero(…)`"],
+            id="in place",
+        ),
         pytest.param("return F.nll_loss(x, y).size()", ["write .shape"], id="size"),
         pytest.param("k['l'] = c(x, y)\nreturn k['l'].detach()", [DETACH], id="in a dict"),
         pytest.param("k.append(c(x, y))\nreturn k[0].detach()", [DETACH], id="in a list"),
@@ -72,6 +94,34 @@ DETACH = "write mindspore.ops.stop_gradient(…) around it"
         ),
         pytest.param("return torch.isnan(c(x, y))", [OTHER], id="a function of torch's"),
         pytest.param("return torch.stack([c(x, y), x])", [OTHER], id="several in a list"),
+        pytest.param("return c(x, y).to(torch.float64)", [OTHER], id="a dtype of torch's"),
+        pytest.param("return c(x, y).sum(dtype=torch.float64)", [OTHER], id="by keyword"),
+        pytest.param("return c(x, y).dtype == torch.float32", [OTHER], id="its dtype is compared"),
+        pytest.param("return type(c(x, y)) is torch.Tensor", [OTHER], id="its type is compared"),
+        pytest.param("return isinstance(c(x, y), torch.Tensor)", [OTHER], id="its class"),
+        pytest.param(
+            "l = c(x, y)\nreturn isinstance(l, (float, torch.Tensor))", [OTHER], id="one of several"
+        ),
+        pytest.param(
+            "l = c(x, y)\nreturn torch.zeros(1, device=l.device)", [OTHER], id="its device"
+        ),
+        pytest.param(
+            "t = torch.tensor(0.0)\nfor _ in k:\n    t = t + c(x, y)\nreturn t", [MAKE], id="a sum"
+        ),
+        pytest.param(
+            "t = torch.zeros(1).to(k)\nfor _ in k:\n    t += c(x, y)\nreturn t",
+            [MAKE],
+            id="added up in place",
+        ),
+        pytest.param("m = torch.ones(2)\nreturn (c(x, y) * m).sum()", [MAKE], id="a mask"),
+        pytest.param("m = torch.ones_like(k)\nreturn 2 * c(x, y) / m", [MAKE], id="no rule"),
+        pytest.param("m = torch.arange(2)\nreturn c(x, y)[m]", [MAKE], id="an index"),
+        pytest.param("m = torch.arange(2)\nreturn c(x, y)[:, m]", [MAKE], id="an index of two"),
+        pytest.param("b = torch.tensor(k)\nreturn c(x, y) < b", [MAKE], id="compared"),
+        pytest.param("a = torch.zeros(n)\na[k] = c(x, y)\nreturn a", [MAKE], id="kept in one"),
+        pytest.param(
+            "a = {'l': torch.zeros(1)}\na['l'] += c(x, y)\nreturn a", [MAKE], id="kept in a dict"
+        ),
         pytest.param("k.append(c(x, y))\nreturn torch.stack(k)", [OTHER], id="a list"),
     ],
 )
@@ -99,6 +149,18 @@ def test_what_a_loss_lacks_is_handed_over(body: str, remedies: list[str]) -> Non
         pytest.param("c(x, y)\nreturn torch.isnan(x)", id="a function of torch's, and a parameter"),
         pytest.param("return F.nll_loss(c(x, y), y)", id="a loss of a loss"),
         pytest.param("torch.save(c(x, y), k)", id="what takes anything"),
+        pytest.param("return c(x, y).std(ddof=1)", id="a deviation as MindSpore has it"),
+        pytest.param("return c(x, y).median(0)", id="a median that both give as two"),
+        pytest.param("return k.std(), k.mul_(c(x, y))", id="of a parameter"),
+        pytest.param("k = {'l': c(x, y)}\nreturn k.values()", id="the values of a dict"),
+        pytest.param("return c(x, y).to(k), c(x, y).dtype == x.dtype", id="no word of torch's"),
+        pytest.param("return isinstance(c(x, y), float)", id="another class"),
+        pytest.param("c(x, y)\nreturn isinstance(x, torch.Tensor)", id="the class of another"),
+        pytest.param("return c(x, y) * k + 1.0", id="a parameter or a number beside"),
+        pytest.param("m = torch.ones(2)\nreturn c(x, y).item() * m", id="a number and a tensor"),
+        pytest.param("w = torch.ones(2)\nk(w)\nreturn c(w, y) * w", id="what goes into the loss"),
+        pytest.param("k['t'] = torch.zeros(1)\nk['l'] = c(x, y)", id="side by side in a dict"),
+        pytest.param("t = torch.ones(1)\nt = c(x, y)\nreturn t + 1", id="torch's before"),
         pytest.param('l = nn.L1Loss()(x, y)\nc(x, y)\nprint(f"{l:.3f}")', id="another loss"),
     ],
 )
@@ -160,7 +222,7 @@ def test_the_frameworks_differ_in_these() -> None:
     theirs, ours = torch().tensor(1.5), mindspore().tensor(1.5)
     for name in _REMEDIES:
         assert hasattr(theirs, name)
-        assert name in ("clone", "size") or not hasattr(ours, name)
+        assert name in _CALLED | {"requires_grad_"} or not hasattr(ours, name)
     assert not callable(ours.size)
     assert f"{theirs:.3f}" == "1.500"
     with pytest.raises(TypeError, match="format"):
@@ -170,3 +232,30 @@ def test_the_frameworks_differ_in_these() -> None:
         with pytest.raises(TypeError):
             function(ours)
     assert not torch().is_tensor(ours)
+    assert not isinstance(ours, torch().Tensor)
+    assert ours.dtype != torch().float32
+    for meet in (operator.add, operator.mul, operator.lt):
+        with pytest.raises(TypeError):
+            meet(theirs, ours)
+    with pytest.raises(TypeError):
+        ours.to(torch().float64)
+
+
+def test_what_both_have_differs_too() -> None:
+    numbers = [1.0, 2.0, 4.0, 9.0]
+    theirs, ours = torch().tensor(numbers), mindspore().tensor(numbers)
+    for name in ("std", "var"):
+        sample = getattr(theirs, name)().item()
+        assert getattr(ours, name)().item() != pytest.approx(sample)
+        assert getattr(ours, name)(ddof=1).item() == pytest.approx(sample)
+    assert theirs.median().item() == ours.flatten().median()[0].item()
+    assert isinstance(ours.median(), tuple)
+    assert theirs.equal(theirs) is True
+    assert ours.equal(ours).shape == (4,)
+    assert not hasattr(ours.max(axis=0), "values")
+    theirs.mul_(2)
+    ours.mul_(2)  # on a CPU it is not changed
+    assert (theirs[0].item(), ours[0].item()) == (2.0, 1.0)
+    for name, given in (("repeat", 2), ("fill_", 1.0)):
+        with pytest.raises(RuntimeError):
+            getattr(ours, name)(given)
