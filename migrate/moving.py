@@ -16,6 +16,8 @@ from migrate.model import Evidence
 from migrate.places import Place
 from migrate.prove.made import Array
 from migrate.prove.operands import Claim, arrays, dtypes, ranks, tensors
+from migrate.sharing import may_change
+from migrate.shown import looks_names_up
 from migrate.tensor_edits import Rewriting, Wish, merged, rewriting, rewritten
 from migrate.tensors import flows, results
 from migrate.work import Draft, File, Move
@@ -41,7 +43,8 @@ def move_tensors(file: File, origins: Origins, rules: TensorRules) -> frozenset[
     """
     losses = loss_calls(file)
     settled: set[int] = set()
-    for flow in flows(file.names, losses, origins, rules):
+    by_text = looks_names_up(file.names)
+    for flow in flows(file.names, losses, origins, rules) if not by_text else ():
         if not flow.nodes or flow.reason:
             continue
         moves = list(_Mover(file.names, origins, rules, flow, file.quote).moves())
@@ -60,6 +63,9 @@ def _made_here(flow: Flow) -> Iterator[int]:
             if id(place.node) in flow.nodes or flow.sources.get(id(place.node)):
                 yield id(place.node)
 
+
+#: Readings of what shares the memory of an array in torch, where MindSpore copies some.
+_SHARES = frozenset({"float_tensor", "from_numpy", "long_tensor"})
 
 #: The dtypes of a tensor are not asked for over more calls than these that follow in the text.
 _DEEP = 20
@@ -166,11 +172,18 @@ class _Mover:
 
     def _is_used_otherwise(self, node: Node) -> str | None:
         """Say what a proof of the call alone does not see, or None."""
-        if node.rule.reading == "from_numpy":
-            # MindSpore copies an array that is not contiguous, and torch shares its memory.
+        if node.rule.reading in _SHARES:
             for place in _arguments(node.place):
-                if isinstance(place.node, ast.Name) and self.origins.is_changed(place):
-                    return f"`{place.node.id}` is changed, and may share its memory"
+                changed = may_change(self.names, self.origins, place)
+                if changed is not None:
+                    return f"`{changed}` may be changed, and share its memory"
+        assigned = node.place.parent()
+        if node.rule.reading == "numpy" and isinstance(assigned, ast.Assign):
+            for target in assigned.targets:
+                if isinstance(target, ast.Name) and self.origins.is_changed(
+                    node.place.up().down(target)
+                ):
+                    return f"`{target.id}` is changed, and may share its memory"
         if node.module is not None and node.rule.reading == "conv2d":
             inner = node.operands[0].node
             for source in [inner, *self.flow.sources.get(id(inner), ())]:

@@ -10,6 +10,9 @@ from migrate.resolve import UNBOUND, Names
 #: Builtins that only read a tensor, and read the same of MindSpore's.
 _READERS = frozenset({"bool", "float", "int", "len", "print", "repr", "str"})
 
+#: Builtins that reach names by their text.
+_BY_TEXT = ("eval", "exec", "globals", "locals", "vars")
+
 #: Attributes that both frameworks' tensors have.
 _COMMON = frozenset({"ndim", "shape"})
 
@@ -39,6 +42,22 @@ def is_reader(names: Names, call: ast.Call, place: Place) -> bool:
         outer = place.parent()
         return isinstance(outer, ast.Call) and is_reader(names, outer, place.up())
     return name.id in _READERS
+
+
+def looks_names_up(names: Names) -> bool:
+    """Tell whether something in a file may read any name, as `eval` and `locals()` do."""
+    for word in _BY_TEXT:
+        for _, place in names.places_of(word):
+            call, scope = place.parent(), names.scope_of(place)
+            if (
+                isinstance(place.node, ast.Name)
+                and isinstance(call, ast.Call)
+                and call.func is place.node
+                and (word != "vars" or not call.args)
+                and names.lookup(word, scope) == {UNBOUND}
+            ):
+                return True
+    return False
 
 
 def is_shown(string: ast.JoinedStr, name: str) -> bool:

@@ -127,6 +127,18 @@ MOVES = {
         "z = x = mindspore.ops.zeros((2, 3))\n"
         "y = mindspore.tensor([1, 0], dtype=mindspore.int32)\nz = 1\nz += 1",
     ),
+    "an array whose copy is changed": (
+        "a = np.ones((3, 2), np.float32).T\nb = a.copy()\nb[0, 0] = 9\nx = torch.from_numpy(a)\n"
+        "y = torch.tensor([1, 0])\nprint(np.add(a, 1, out=b).shape, len(vars(np)) > n)",
+        "a = np.ones((3, 2), np.float32).T\nb = a.copy()\nb[0, 0] = 9\n"
+        "x = mindspore.from_numpy(a)\ny = mindspore.tensor([1, 0], dtype=mindspore.int32)\n"
+        "print(np.add(a, 1, out=b).shape, len(vars(np)) > n)",
+    ),
+    "a list that is changed": (
+        "a = [[1.0, 2.0]]\nx = torch.tensor([[1.0, 2.0]])\na[0] = 9\ny = torch.LongTensor([0])",
+        "a = [[1.0, 2.0]]\nx = mindspore.tensor([[1.0, 2.0]])\na[0] = 9\n"
+        "y = mindspore.tensor([0], dtype=mindspore.int32)",
+    ),
     "branches": (
         "if n:\n    x = torch.zeros(1, 3)\nelse:\n    x = torch.ones(1, 3)\ny = torch.tensor([1])",
         "if n:\n    x = mindspore.ops.zeros((1, 3))\nelse:\n    x = mindspore.ops.ones((1, 3))\n"
