@@ -191,6 +191,7 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
     """Move the tensors around losses; return the operands of which nothing is left to tell."""
     if any(work.refusal is None for work in file.works):
         # Late: most files hold nothing that could move.
+        from migrate.added import hand_over_added
         from migrate.backward import hand_over_backward
         from migrate.connected import class_calls, loss_calls, shown_calls
         from migrate.lacking import hand_over_lacking
@@ -211,6 +212,7 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
             file.moves += hand_over_lacking(file, results, Status.MANUAL)
             makers = Makers(file.names, origins, rules)
             file.moves += hand_over_mixed(file, results, makers, Status.MANUAL)
+            file.moves += hand_over_added(file, origins, results, Status.MANUAL)
         return settled
     return frozenset()
 
@@ -220,6 +222,7 @@ def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
     names = file.names
     if "mindspore" not in names.text:
         return
+    from migrate.added import hand_over_added
     from migrate.backward import hand_over_backward
     from migrate.lacking import hand_over_lacking
     from migrate.makers import Makers
@@ -238,6 +241,7 @@ def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
             *hand_over_backward(file, origins, tensor_rules, results, Status.NOTE),
             *hand_over_lacking(file, results, Status.NOTE),
             *hand_over_mixed(file, results, Makers(names, origins, tensor_rules), Status.NOTE),
+            *hand_over_added(file, origins, results, Status.NOTE),
         )
         if (id(move.place.node), move.code) not in told
     ]

@@ -132,6 +132,47 @@ def test_what_a_loss_lacks_is_handed_over(body: str, remedies: list[str]) -> Non
 @pytest.mark.parametrize(
     "body",
     [
+        pytest.param("l = c(x, y)\nt = l\nt += k\nreturn l, t", id="another name"),
+        pytest.param("t = l = c(x, y)\nn = l\nl *= 0.5\nreturn n", id="a name before"),
+        pytest.param("l = c(x, y)\nk.append(l)\nl += 1\nreturn k", id="a list"),
+        pytest.param("l = c(x, y)\nk['l'] = l.detach()\nl += 1\nreturn k", id="a dict"),
+        pytest.param("l = c(x, y)\nk = {'l': l}\nl += 1\nreturn k", id="a new dict"),
+        pytest.param("l = c(x, y)\nv = l.view(-1)[0]\nl += 1\nreturn v", id="a view"),
+        pytest.param("k['l'] = c(x, y)\nt = k['l']\nt += 1\nreturn k", id="out of a dict"),
+        pytest.param(
+            "t = 0\nfor _ in k:\n    t += c(x, y)\n    k.append(t)\nreturn k", id="in a loop"
+        ),
+    ],
+)
+def test_what_is_added_to_where_something_else_holds_it_is_handed_over(body: str) -> None:
+    (found,) = told(body)
+    assert found.startswith("write what is meant there")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("l = c(x, y)\nl += k\nreturn l", id="nothing else"),
+        pytest.param("l = c(x, y)\nt = l\nt += k\nreturn t", id="the other name is not read"),
+        pytest.param("l = c(x, y)\nl += 1\nk.append(l)\nreturn k", id="kept behind"),
+        pytest.param("l = c(x, y)\nk.append(l.item())\nl += 1\nreturn k", id="a number is kept"),
+        pytest.param("l = c(x, y)\nk.append(l * 2)\nl += 1\nreturn k", id="another is kept"),
+        pytest.param("l = c(x, y)\nk.append(l)\nl = l + 1\nreturn k", id="no adding in place"),
+        pytest.param("t = 0\nfor _ in k:\n    t += c(x, y)\nreturn t", id="a sum"),
+        pytest.param(
+            "for _ in n:\n    l = c(x, y)\n    l += 1\n    k.append(l)\nreturn k",
+            id="a new one each time",
+        ),
+        pytest.param("t = k\nn.append(t)\nt += 1\nreturn c(x, y)", id="no loss"),
+    ],
+)
+def test_what_nothing_else_holds_is_added_to(body: str) -> None:
+    assert told(body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         pytest.param('l = c(x, y)\nprint(f"{l} {l!r:>30} {k:.3f}")', id="no format of it"),
         pytest.param('l = c(x, y)\nprint(f"{l.item():.3f} {float(l):.3f}")', id="a number"),
         pytest.param('l = c(x, y)\nl = l.item()\nprint(f"{l:.3f}")', id="a number in its name"),
@@ -253,6 +294,10 @@ def test_what_both_have_differs_too() -> None:
     assert theirs.equal(theirs) is True
     assert ours.equal(ours).shape == (4,)
     assert not hasattr(ours.max(axis=0), "values")
+    kept = theirs, ours
+    theirs *= 1
+    ours *= 1
+    assert (theirs is kept[0], ours is kept[1]) == (True, False)
     theirs.mul_(2)
     ours.mul_(2)  # on a CPU it is not changed
     assert (theirs[0].item(), ours[0].item()) == (2.0, 1.0)
