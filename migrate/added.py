@@ -53,13 +53,11 @@ def hand_over_added(
 
 def _other(file: File, origins: Origins, place: Place) -> ast.expr | None:
     """Return the expression by which something else holds what a name is before it is added to."""
-    from migrate.origins import place_of
-
     assert isinstance(place.node, ast.Name)
     start = file.names.start(place.node)
     for definition in origins.definitions(place):
         own = definition.target is place.node  # it comes around in a loop
-        value = None if definition.value is None else place_of(file.names, definition.value)
+        value = None if definition.value is None else file.names.place_of(definition.value)
         if value is not None and isinstance(value.node, (ast.Attribute, ast.Subscript)):
             return value.node
         if value is not None and isinstance(value.node, ast.Name):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from migrate.model import Status
 from migrate.places import Place
 from migrate.resolve import UNBOUND
+from migrate.stars import is_torch
 from migrate.work import File, Move
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class _Met:
         given = [place.down(value) for value in node.args]
         given += [place.down(keyword, keyword.value) for keyword in node.keywords]
         meanings = names.resolve(node.func, scope)
-        if all(meaning.partition(".")[0] == "torch" for meaning in meanings):
+        if all(map(is_torch, meanings)):
             for value in given if not self._is_edited(place) else []:
                 found = self._asked(value)
                 if found and isinstance(value.node, ast.Attribute):

@@ -58,9 +58,7 @@ def may_change(names: Names, origins: Origins, place: Place) -> str | None:
         for definition in origins.definitions(root):
             value = definition.value
             if value is not None:
-                from migrate.origins import place_of
-
-                found = place_of(names, value)
+                found = names.place_of(value)
                 work += _roots(names, found) if found is not None else ()
         for use, _ in uses_of_name(names, bound[1], root.node.id):
             if isinstance(use.node, ast.Name):
@@ -134,9 +132,7 @@ def _changes(names: Names, use: Place) -> bool:
 
 def _is_own(names: Names, call: Place) -> bool:
     """Tell whether a function of the file is called, which may change what it is given."""
-    return isinstance(call.node, ast.Call) and bool(
-        names.functions_by_name.get(called_name(call.node))
-    )
+    return isinstance(call.node, ast.Call) and bool(names.functions_named(called_name(call.node)))
 
 
 def _bound_to(use: Place) -> Iterator[Place]:
