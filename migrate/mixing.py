@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: What a tensor says of itself in words of its framework.
 _OWN_WORDS = frozenset({"device", "dtype"})
 
+#: What an index or an operand is that is no tensor, for certain.
+_NO_TENSOR = (ast.Constant, ast.Slice, ast.JoinedStr)
+
 
 def hand_over_mixed(file: File, results: Results, makers: Makers, status: Status) -> Iterator[Move]:
     """Yield a finding for every such place, in the order of the text."""
@@ -84,26 +87,27 @@ class _Met:
     # -- tensors ---------------------------------------------------------------------------------
 
     def _pair(self, place: Place, left: Place, right: Place) -> Move | None:
+        if isinstance(left.node, _NO_TENSOR) or isinstance(right.node, _NO_TENSOR):
+            return None
         for ours, theirs in ((left, right), (right, left)):
-            made = self._made(theirs)
-            found = self.results.of(ours) if made is not None else []
-            if made is not None and found:
+            found = self.results.of(ours)
+            made = self._made(theirs) if found else None
+            if made is not None:
                 return self._move(found, place, _meets(ours, theirs, made))
         return None
 
     def _kept(self, place: Place, holder: Place) -> Move | None:
         assert isinstance(place.node, ast.Assign)
-        made = self._made(holder)
         value = place.down(place.node.value)
-        found = self.results.of(value) if made is not None else []
-        if made is None or not found:
+        found = self.results.of(value)
+        made = self._made(holder) if found else None
+        if made is None:
             return None
         return self._move(found, place, _meets(value, holder, made))
 
     def _made(self, place: Place) -> ast.Call | None:
         """Return the call that makes a tensor of torch's here, which goes into no loss."""
-        moved = self._moves()
-        return next((call for call in self.makers.of(place) if id(call) not in moved), None)
+        return next((c for c in self.makers.of(place) if id(c) not in self._moves()), None)
 
     def _moves(self) -> frozenset[int]:
         """Return the calls that are MindSpore's after the rewrite, or have to be."""
