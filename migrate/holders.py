@@ -13,6 +13,7 @@ from migrate.functions import fields
 from migrate.places import Place, below
 from migrate.resolve import Names
 from migrate.scopes import FUNCTIONS, Scope, last_name
+from migrate.stars import is_other_framework
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +164,20 @@ def uses_of_attribute(
             isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Load)
         ):
             owner = owner_of(node, place)
-            if owner is None or owner in related:
+            if owner in related or (owner is None and not _is_of_framework(names, place)):
                 yield place, owner is not None
         elif isinstance(node, ast.Constant) and node.value == name:
             call = place.parent()
             if isinstance(call, ast.Call) and called_name(call) == "getattr":
                 yield place.up(), False
+
+
+def _is_of_framework(names: Names, place: Place) -> bool:
+    """Tell whether an attribute is that of a module of torch or MindSpore, and of no object."""
+    node = place.node
+    assert isinstance(node, ast.Attribute)
+    meanings = names.resolve(node, names.scope_of(place))
+    return all(m.startswith("torch.") or is_other_framework(m) for m in meanings)
 
 
 def uses_of(names: Names, holder: Holder) -> Iterator[tuple[Place, bool]]:

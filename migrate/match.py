@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrate.lookups import is_lookup, variable_lookups
+from migrate.lookups import holders_asked, is_lookup, replaces, variable_lookups
 from migrate.places import Place
 from migrate.resolve import NONE, STAR, UNBOUND, UNKNOWN, Meanings, Names
 from migrate.scopes import Scope
@@ -25,9 +24,6 @@ __all__ = ["Argument", "Form", "Refusal", "Site", "bind", "find_sites"]
 #: Names under which torch's modules are imported everywhere. A parameter or an unbound name that
 #: is spelled so is worth a note; any other is somebody's own object.
 _CUSTOMARY = frozenset({"nn", "F", "torch", "functional", "th"})
-
-#: What replaces an attribute that it is given by its name: setattr, mock's patch and patch.object.
-_REPLACERS = frozenset({"setattr", "patch", "object"})
 
 #: An assignment to an attribute that torch's modules have.
 _ASSIGNED = re.compile(r"\.\s*(nn|functional|modules|loss)\s*=(?!=)")
@@ -143,6 +139,10 @@ def _site_at(names: Names, place: Place, word: str, rules: RuleSet) -> Site | No
         return _named(names, place, node, rules)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return _in_string(names, place, node.value, rules)
+    if isinstance(node, ast.keyword) and node.arg == word:
+        scope = names.scope_of(place)
+        for rule, _ in _looked_up(names, place, word, scope, rules):
+            return _replaced(rule, place.up(), scope)
     if isinstance(node, ast.JoinedStr):
         reason = "it stands inside an f-string"
         return _among(names, place, node, rules, "inside-f-string", reason)
@@ -170,7 +170,7 @@ def _named(
 def _described(meaning: str) -> str:
     return {
         UNKNOWN: "a value that only running the program shows",
-        STAR: "whatever a star import below it brings",
+        STAR: "whatever a star import brings",
         UNBOUND: "nothing at all",
     }.get(meaning, "something that this file defines" if meaning.startswith("<") else meaning)
 
@@ -292,19 +292,16 @@ def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site |
     parent = place.parent()
     if value in rules.by_path:
         rule = rules.by_path[value]
-        if isinstance(parent, ast.Call) and _last_name(parent.func) in _REPLACERS:
-            reason = f"{rule.id} itself is replaced here"
-            return _refused(rule, place, scope, "assigned-api", reason)
+        if replaces(place):
+            return _replaced(rule, place, scope)
         reason = f"the string '{value}' names a torch API, and what reads it is not known"
         return _refused(rule, place, scope, "string-path", reason, note=True)
-    if isinstance(parent, ast.Call):
-        for rule in _looked_up(names, parent, place.node, value, scope, rules):
-            if is_lookup(names, parent, rule, scope, rules):
-                return _classified(names, rule, place.up(), scope, parent)
-            if _last_name(parent.func) in _REPLACERS:
-                reason = f"{rule.id} itself is replaced here"
-                return _refused(rule, place, scope, "assigned-api", reason)
-            return _refused(rule, place, scope, "getattr", f"{rule.id} is looked up by its name")
+    for rule, is_replaced in _looked_up(names, place, value, scope, rules):
+        if isinstance(parent, ast.Call) and is_lookup(names, parent, rule, scope, rules):
+            return _classified(names, rule, place.up(), scope, parent)
+        if is_replaced:
+            return _replaced(rule, place, scope)
+        return _refused(rule, place, scope, "getattr", f"{rule.id} is looked up by its name")
     if not is_annotation(place):
         return None
     try:
@@ -327,16 +324,18 @@ def _in_string(names: Names, place: Place, value: str, rules: RuleSet) -> Site |
 
 
 def _looked_up(
-    names: Names, call: ast.Call, node: ast.AST, value: str, scope: Scope, rules: RuleSet
-) -> Iterator[Rule]:
-    """Yield the APIs that `(module, "name", …)` in a call, such as one of getattr, speaks of."""
-    for module, string in itertools.pairwise(call.args):
-        if string is node:
-            # As an attribute of the module, which may be one of the project's.
-            attribute = ast.Attribute(module, value, ast.Load())
-            for meaning in sorted(names.resolve(attribute, scope)):
-                if meaning in rules.by_path:
-                    yield rules.by_path[meaning]
+    names: Names, place: Place, value: str, scope: Scope, rules: RuleSet
+) -> Iterator[tuple[Rule, bool]]:
+    """Yield the APIs that a string or keyword speaks of, and whether it replaces them."""
+    for holder, is_replaced in holders_asked(place):
+        attribute = ast.Attribute(holder, value, ast.Load())
+        for meaning in sorted(names.resolve(attribute, scope)):
+            if meaning in rules.by_path:
+                yield rules.by_path[meaning], is_replaced
+
+
+def _replaced(rule: Rule, place: Place, scope: Scope) -> Site:
+    return _refused(rule, place, scope, "assigned-api", f"{rule.id} itself is replaced here")
 
 
 def _last_name(function: ast.expr) -> str:

@@ -7,13 +7,22 @@ at its module's level and over the functions around the site, not a walk of the 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import Protocol
 
 from migrate.located import Located
 from migrate.places import Place
-from migrate.scopes import FUNCTIONS, SCOPES, Binding, Scope, ScopeReader, is_inside
+from migrate.scopes import (
+    FUNCTIONS,
+    SCOPES,
+    Binding,
+    Scope,
+    ScopeReader,
+    is_inside,
+    rebound_by_string,
+    surely_runs,
+)
 from migrate.source import LineIndex
 from migrate.stars import brought
 
@@ -159,7 +168,7 @@ class Names(Located):
         self._steps = 0
         self._meanings: dict[tuple[str, int], Meanings] = {}
         self._nonlocal: set[str] = set()
-        self.has_declarations = False  # whether a function assigns names of another scope
+        self.has_declarations = False  # whether a function or class assigns names of another scope
         self._reader = ScopeReader(package, has_walrus=":=" in text)
 
     @property
@@ -209,20 +218,26 @@ class Names(Located):
         return self._scopes[id(node)]
 
     def _read_declarations(self, module: Scope) -> None:
-        """Add to the module what functions assign through `global`; mark what `nonlocal` moves."""
-        functions: dict[int, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        """Add to the module what is assigned through `global`; mark what `nonlocal` moves.
+
+        Functions and classes declare names so. And what is assigned through `globals()`.
+        """
+        within = (*FUNCTIONS, ast.ClassDef)
+        blocks: dict[int, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef] = {}
         for word in ("global", "nonlocal"):
             for _, place in self.places_of(word):
                 if isinstance(place.node, (ast.Global, ast.Nonlocal)):
-                    functions.update((id(n), n) for n in place.path if isinstance(n, FUNCTIONS))
-        self.has_declarations = bool(functions)
-        for function in functions.values():
-            inner = Scope(function, module)
-            self._reader.read(inner, function.body)
+                    blocks.update((id(n), n) for n in place.path if isinstance(n, within))
+        self.has_declarations = bool(blocks)
+        for block in blocks.values():
+            inner = Scope(block, module)
+            self._reader.read(inner, block.body)
             for name in sorted(inner.declared_global):
                 for binding in inner.bindings.get(name, ()):
                     module.bind(name, binding)
             self._nonlocal.update(inner.declared_nonlocal & inner.bindings.keys())
+        for name, at in rebound_by_string(self.text):
+            module.bind(name, Binding("unknown", self.lines.position(at)[0]))
 
     # -- meanings ---------------------------------------------------------------------------
 
@@ -243,7 +258,7 @@ class Names(Located):
         """Return everything that `name` can mean in `scope`."""
         found = self.bindings_of(name, scope)
         if found is None:
-            return self._from_stars(name, after=0) or frozenset({UNBOUND})
+            return self._from_stars(name) or frozenset({UNBOUND})
         if self._resolving or not (self.project is None or self.project.is_settled):
             return self._followed(name, scope)
         key = (name, id(found[1]))
@@ -293,7 +308,7 @@ class Names(Located):
                     name = of if isinstance(of, str) else of.id
                     found = self.bindings_of(name, scope)
                     if found is None:
-                        meanings |= self._from_stars(name, after=0) or {UNBOUND}
+                        meanings |= self._from_stars(name) or {UNBOUND}
                         continue
                     bindings, holder = found
                     key = (name, id(holder))
@@ -412,8 +427,7 @@ class Names(Located):
                 if each.imported_from is not None and each.alias is not None:
                     imported.append((each.imported_from, each.alias.name))
             if found[1] is self.module:
-                last = max((each.line for each in found[0]), default=0)
-                imported += [(m, expression.id) for line, m in self.module.stars if line > last]
+                imported += [(m, expression.id) for m in self._unhidden(expression.id, found[0])]
         elif isinstance(expression, ast.Attribute) and self.project is not None:
             imported = [(m, expression.attr) for m in self.resolve(expression.value, scope)]
         return self.project is not None and any(
@@ -430,9 +444,29 @@ class Names(Located):
         if holder.is_class and holder.parent is not None:
             # Before its assignment in the class body, the name is the outer one.
             meanings |= self.lookup(name, holder.parent) - {UNBOUND}
-        if holder is self.module:
-            meanings |= self._from_stars(name, after=max(b.line for b in bindings))
+        if holder is self.module and self.module.stars:
+            meanings |= self._from_stars(name, bindings)
         return meanings
+
+    def _unhidden(self, name: str, bindings: Sequence[Binding]) -> Iterator[str]:
+        """Yield the modules whose star imports may have bound what a read of `name` sees.
+
+        All but those below which something else surely binds it, before anything reads it.
+        """
+        statements = [b.statement for b in bindings if b.statement is not None]
+        sure = [node for node in self.tree.body if surely_runs([node], statements)]
+        for line, module in self.module.stars:
+            first = next((node for node in sure if node.lineno > line), None)
+            if first is None or self._is_read(name, self.lines.offset(line, 0), self.end(first)):
+                yield module
+
+    def _is_read(self, name: str, start: int, end: int) -> bool:
+        nodes = (place.node for _, place in self.places_of(name, start, end))
+        return any(
+            isinstance(node, ast.JoinedStr)
+            or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+            for node in nodes
+        )
 
     def _meaning_of(self, binding: Binding) -> Meanings:
         """Return the meaning of what binds a name and is no assignment that can be followed."""
@@ -443,12 +477,10 @@ class Names(Located):
             return self.project.member(base, binding.alias.name, self.path)
         return frozenset({OWN if binding.kind == "own" else UNKNOWN})
 
-    def _from_stars(self, name: str, after: int) -> Meanings:
-        """Return what star imports below line `after` may bind `name` to."""
+    def _from_stars(self, name: str, bindings: Sequence[Binding] = ()) -> Meanings:
+        """Return what star imports may bind `name` to, beside what binds it in the module."""
         meanings: set[str] = set()
-        for line, module in self.module.stars:
-            if line <= after:
-                continue
+        for module in self._unhidden(name, bindings) if self.module.stars else ():
             if self.project is not None:
                 known = self.project.star(module, name, self.path)
                 if known is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -14,6 +16,9 @@ SCOPES = (ast.Module, ast.ClassDef, ast.Lambda, *FUNCTIONS, *COMPREHENSIONS)
 
 #: The parts of a statement in which a walrus binds in the statement's own scope.
 _HOLD_EXPRESSIONS = (ast.expr, ast.withitem, ast.arguments, ast.keyword)
+
+#: What else than a statement has such parts.
+_CLAUSES = (ast.match_case, ast.ExceptHandler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +102,22 @@ class ScopeReader:
         """Return the scope that `node` opens within `parent`, filled."""
         scope = Scope(node, parent)
         if isinstance(node, FUNCTIONS):
-            self.readparameters_of(scope, node.args)
+            self.read_parameters(scope, node.args)
             self.read(scope, node.body)
-            for name in scope.declared_global:
-                scope.bindings.pop(name, None)
         elif isinstance(node, ast.Lambda):
-            self.readparameters_of(scope, node.args)
+            self.read_parameters(scope, node.args)
+            if self._has_walrus:
+                self._bind_walruses(scope, [node.body])
         elif isinstance(node, ast.ClassDef):
             self.read(scope, node.body)
         elif isinstance(node, COMPREHENSIONS):
             for generator in node.generators:
                 self.bind_target(scope, generator.target, None, None)
+        for name in scope.declared_global:
+            scope.bindings.pop(name, None)
         return scope
 
-    def readparameters_of(self, scope: Scope, arguments: ast.arguments) -> None:
+    def read_parameters(self, scope: Scope, arguments: ast.arguments) -> None:
         """Bind the parameters of a function or lambda."""
         for argument in parameters_of(arguments):
             scope.bind(argument.arg, Binding("unknown", argument.lineno))
@@ -147,8 +154,9 @@ class ScopeReader:
                 if isinstance(node, ast.match_case):
                     self._bind_pattern(scope, node.pattern)
                 stack.extend(reversed(node.body))
-            if self._has_walrus and isinstance(node, (ast.stmt, ast.match_case)):
-                self._bind_walruses(scope, node)
+            if self._has_walrus and isinstance(node, (ast.stmt, *_CLAUSES)):
+                parts = ast.iter_child_nodes(node)
+                self._bind_walruses(scope, [c for c in parts if isinstance(c, _HOLD_EXPRESSIONS)])
 
     def _read_block(self, scope: Scope, node: ast.stmt, stack: list[ast.AST]) -> None:
         if isinstance(node, (ast.For, ast.AsyncFor)):
@@ -209,10 +217,9 @@ class ScopeReader:
             if isinstance(name, str):
                 scope.bind(name, Binding("unknown", pattern.lineno))
 
-    def _bind_walruses(self, scope: Scope, statement: ast.stmt | ast.match_case) -> None:
+    def _bind_walruses(self, scope: Scope, stack: list[ast.AST]) -> None:
         # A walrus in a comprehension binds in the function around it, so the walk enters those;
         # blocks are read as statements of their own.
-        stack = [c for c in ast.iter_child_nodes(statement) if isinstance(c, _HOLD_EXPRESSIONS)]
         while stack:
             node = stack.pop()
             if isinstance(node, ast.NamedExpr):
@@ -222,14 +229,60 @@ class ScopeReader:
                 for inner in ast.walk(node):
                     if isinstance(inner, ast.NamedExpr):
                         scope.bind(inner.target.id, Binding("unknown", inner.lineno))
-            elif not isinstance(node, ast.Lambda):
-                stack.extend(ast.iter_child_nodes(node))  # type: ignore[arg-type]
+            elif isinstance(node, ast.Lambda):
+                # Its body binds in the lambda, its defaults around it.
+                stack += [each for each in (*node.args.defaults, *node.args.kw_defaults) if each]
+            else:
+                stack += ast.iter_child_nodes(node)
 
 
 def parameters_of(arguments: ast.arguments) -> list[ast.arg]:
     """Return every parameter: those by place, by keyword, and then `*` and `**`."""
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     return [*every, *(a for a in (arguments.vararg, arguments.kwarg) if a is not None)]
+
+
+def surely_runs(body: Sequence[ast.stmt], wanted: Collection[ast.stmt]) -> bool:
+    """Tell whether whoever gets to the end of `body` has run one of the wanted statements.
+
+    A `with` may swallow what its block raises, and a loop may run no time.
+    """
+    for node in body:
+        ways: list[list[ast.stmt]] = []
+        if isinstance(node, ast.If):
+            ways = [node.body, node.orelse]
+        elif isinstance(node, (ast.Try, ast.TryStar)):
+            ways = [[*node.body, *node.orelse], *(handler.body for handler in node.handlers)]
+            ways = [way for way in ways if not isinstance(way[-1], ast.Raise)]
+        if node in wanted or (ways and all(surely_runs(way, wanted) for way in ways)):
+            return True
+    return False
+
+
+#: The names of a module as a dict, and the module itself, as it speaks of them.
+_NAMES = r"(?:globals|locals|vars)\(\)|sys\.modules\[__name__\]\.__dict__"
+_ITSELF = r"sys\.modules\[__name__\]"
+
+#: What gives a name of the module, which stands in a string, another value.
+_BY_STRING = re.compile(
+    rf"""(?:{_NAMES})\s*\[\s*["'](\w+)["']\s*\]\s*=(?!=)|"""
+    rf"""\bsetattr\(\s*{_ITSELF}\s*,\s*["'](\w+)["']|{_ITSELF}\.(\w+)\s*=(?!=)"""
+)
+_UPDATE = re.compile(rf"(?:{_NAMES})\.update\(([^()]*)")
+_KEY = re.compile(r"""\b(\w+)\s*=(?!=)|["'](\w+)["']\s*:""")
+
+
+def rebound_by_string(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the names that a module gives another value by a string, each with where it does.
+
+    `globals()["nn"] = mine`, `globals().update(nn=mine)`, `setattr(sys.modules[__name__], …)`.
+    """
+    if "globals()" in text or "__name__]" in text or "vars()" in text or "locals()" in text:
+        for found in _BY_STRING.finditer(text):
+            yield found[found.lastindex or 0], found.start()
+        for update in _UPDATE.finditer(text):
+            for key in _KEY.finditer(update[1]):
+                yield key[key.lastindex or 0], update.start()
 
 
 def last_name(base: ast.expr) -> str:

@@ -190,8 +190,9 @@ def _is_unknown(names: Names, function: ast.expr, place: Place) -> bool:
             _is_function(names, meaning, called_name(function)) for meaning in meanings
         )
     meanings = names.resolve(function, scope)
-    if meanings & {NONE}:
-        return True  # what another file may have set it to
+    if NONE in meanings:
+        # What another file may have set it to, unless None stands for a torch that is missing.
+        return not any(meaning.startswith("torch.") for meaning in meanings)
     if isinstance(function, ast.Attribute) and meanings == {UNKNOWN}:
         owner = owner_of(function, place)
         if owner is not None:
