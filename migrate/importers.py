@@ -60,7 +60,7 @@ class Importers:
         for path, imports in statements.items():
             for raw in imports:
                 # Nearly all go here, and a call would take longer than the rest.
-                last = raw[0].rpartition(b".")[2].strip()
+                last = raw[0].rpartition(b".")[2].strip(_SPACE)
                 if last and last not in targets:
                     if last not in packages:
                         continue
@@ -144,7 +144,8 @@ class Importers:
 
     def reads(self, path: str, name: str, layout: Layout) -> bool:
         """Tell whether a file imports `name` from the module in the file `path`, or may read it."""
-        attribute = re.compile(rb"(\w+)\s*\.\s*%b\b" % re.escape(name.encode()))
+        word = re.escape(name.encode())
+        attribute = re.compile(rb"(\w*)[\s\\]*\.[\s\\]*%b\b|[\"']%b[\"']" % (word, word))
         for importer, taking, is_from in self.statements(path, layout):
             if not is_from:
                 found = attribute.findall(bytes_of(importer))
@@ -167,8 +168,11 @@ def last_component(path: str) -> str:
 
 def _last(raw: Raw) -> bytes:
     """Return the last component of what names are imported from; empty where there is none."""
-    return raw[0].rpartition(b".")[2].strip()
+    return raw[0].rpartition(b".")[2].strip(_SPACE)
 
+
+#: What may stand around the dots of a module's name.
+_SPACE = b" \t\f\r\n\\"
 
 _WORDS = re.compile(rb"[\w\x80-\xff]+")
 

@@ -121,8 +121,10 @@ class Layout:
         for own in folders.values():
             root, package = self._package(self._folder(own[0]))
             found.update([package.partition(".")[0]] if package else map(self.module_of, own))
-            if self._common and root.startswith(self._common):
-                found.update(root[len(self._common) :].split("/"))
+            # A folder without an `__init__.py` is a package too, from any folder above it.
+            above = self._project(root) or self._common
+            if above and root.startswith(above):
+                found.update(root[len(above) :].split("/"))
         return frozenset(os.fsencode(root) for root in found if is_own(root))
 
     def _folder(self, path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -12,7 +13,13 @@ from typing import NamedTuple, TypeAlias
 # looks like an import within a string or a comment is taken for one, which does no harm.
 _WORD = rb"[\w\x80-\xff]"
 _ENDS = rb"(?!%b)" % _WORD
-_LISTED = rb"[ \t\f]*(?:\\\r?\n[ \t\f]*)*(?:\(([^)]*)|((?:[^\r\n;#\\]+|\\\r?\n)*))"
+_LINE = rb"\\(?:\r\n?|\n)"  # a line that is continued
+_GAP = rb"[ \t\f]*(?:%b[ \t\f]*)*" % _LINE
+_LISTED = rb"%b(?:\(((?:[^)#]+|#[^\r\n]*)*)|((?:[^\r\n;#\\]+|%b)*))" % (_GAP, _LINE)
+# Of a module's name, which may have spaces around its dots.
+_APART = rb"(?:(?<=\.)(?=[ \t\f\\])|(?=[ \t\f\\])%b\.)%b" % (_GAP, _GAP)
+_REST = rb"[\w.\x80-\xff]*(?:%b(?!import%b)%b[\w.\x80-\xff]*)*" % (_APART, _ENDS, _WORD)
+_SPACED_DOT = re.compile(rb"\s+\.\s*|\.\s+")
 _COMMENT = re.compile(rb"#[^\r\n]*")
 
 #: The module that names are imported from, what is listed in brackets, what without them.
@@ -37,7 +44,8 @@ class Imported(NamedTuple):
     def names(self) -> tuple[tuple[str, str], ...]:
         """What is imported, each with the name that it is given."""
         pairs = []
-        for part in _COMMENT.sub(b"", self.listed).replace(b"\\", b" ").split(b","):
+        listed = _COMMENT.sub(b"", self.listed).replace(b"\\", b" ")
+        for part in _SPACED_DOT.sub(b".", listed).split(b","):
             words = part.decode("utf-8", "replace").split()
             if words:
                 pairs.append((words[0], words[-1]))
@@ -82,13 +90,14 @@ def _patterns(roots: frozenset[bytes] | None) -> tuple[re.Pattern[bytes], ...]:
     own = rb"(?=%b)" % _WORD
     if roots is not None:
         own = rb"(?:%b)%b" % (b"|".join(map(re.escape, sorted(roots))) or rb"(?!)", _ENDS)
-    relative = rb"\.[.\s\\]{0,99}(?:(?!import%b)%b[\w.\x80-\xff]*)?" % (_ENDS, _WORD)
-    absolute = own + rb"[\w.\x80-\xff]*"
+    relative = rb"\.[.\s\\]{0,99}(?:(?!import%b)%b%b)?" % (_ENDS, _WORD, _REST)
+    absolute = own + _REST
     names = rb"from[\s\\]{0,99}(%b|%b)[\s\\]{0,99}import%b%b" % (relative, absolute, _ENDS, _LISTED)
-    several = rb"[\w.\x80-\xff \t]*,"
+    several = rb"[\w.\x80-\xff \t\f]*(?:%b[\w.\x80-\xff \t\f]*)*," % _LINE
     # A word or a dot and one space before it is what stands before that of `from a import b`.
     plain = rb"mport(?<=import)(?<![\w.\x80-\xff] import)"
-    modules = plain + rb"[ \t\f]+(?:\\\r?\n[ \t]*)*((?:%b|%b)[^\r\n;#]*)" % (own, several)
+    rest = rb"(?:[^\r\n;#\\]+|%b)*" % _LINE
+    modules = plain + rb"(?=[ \t\f\\])%b((?:%b|%b)%b)" % (_GAP, own, several, rest)
     return re.compile(names), re.compile(modules), re.compile(rb"(?<![\w.])" + own)
 
 
@@ -98,3 +107,10 @@ def statement(raw: Raw) -> Imported:
     if not module.isalnum():
         module = b"".join(module.replace(b"\\", b" ").split())
     return Imported(module.decode("utf-8", "replace"), inside or plain)
+
+
+def importing(package: str) -> re.Pattern[bytes]:
+    """Return what finds an import of a package, or from it: `from a.package.b import c`."""
+    name = re.escape(os.fsencode(package))
+    line = rb"\b(?:from|import)\b(?:[^\n\\]|\\\r?\n)*?\b%b\b" % name
+    return re.compile(rb"%b|\bimport\s*\([^)]*\b%b\b" % (line, name))

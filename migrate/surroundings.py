@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -21,7 +20,7 @@ from migrate.glance import (
 )
 from migrate.importers import Importers
 from migrate.layout import Layout, files_in
-from migrate.reach import Raw
+from migrate.reach import Raw, importing
 from migrate.source import bytes_of
 
 #: How many bytes of files are held: those of a repository of some thousand.
@@ -308,8 +307,7 @@ class Surroundings:
             found = {f"{root}/{name}" for name in os.listdir(root or "/")}  # noqa: PTH208
             if self.package_of(path):
                 found.update(files_in(key))
-            name = re.escape(os.fsencode(top))
-            imports = re.compile(rb"import\b[^\n]*\b%b\b|from\s+%b\b" % (name, name))
+            imports = importing(top)
             whole = self.layout.project_of(path)
             for file in files_in(whole) if whole else ():
                 if (

@@ -64,7 +64,8 @@ def survey(
         this process if not given.
     """
     project = Project.of(files)
-    roots = project.layout.roots(files)
+    # A script knows of the packages beside it, though none of them be in the run.
+    roots = project.layout.roots(files) if len(files) > FEW else None
     found = (scans or _at_once)(partial(scan, words=rules.words, roots=roots), files)
     scanned = dict(zip(files, found, strict=True))
     if len(files) <= FEW:

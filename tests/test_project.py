@@ -659,6 +659,13 @@ def test_a_tree_that_another_file_has_asked_for_is_used_again(
         "from a  import  b, c",
         "\fimport a as b\nif 1:\n\timport c",
         "from .\\\nimport a",
+        "from a import (\n b,  # (see there)\n c, # and ) d\n e,\n)\n",
+        "from a . b. c .d import e",
+        "from .a . b import c",
+        "import a . b as c, d. e",
+        "import x, \\\n  a.b",
+        "import\\\n a",
+        "import a \\\n .b as c",
     ],
 )
 def test_the_scan_of_imports_sees_what_python_sees(text: str) -> None:
@@ -719,3 +726,65 @@ def test_of_a_run_of_one_file_the_modules_that_it_takes_names_from_are_read(
     )
     (result,) = migrate_paths(["p/user.py"])
     assert [f.rule for f in result.findings] == (["torch.nn.NLLLoss"] if name == "Loss" else [])
+
+
+#: Where a file stands, what it imports a name by, and the marks of the project.
+SCRIPTS = {
+    "beside a package": ("run.py", "p.a", ""),
+    "in a folder of its own": ("scripts/run.py", "p.a", "setup.cfg"),
+    "beside src": ("tests/test_a.py", "s.a", "pyproject.toml"),
+    "beside a folder without __init__": ("run.py", "n.a", ""),
+    "in a package": ("p/b.py", "n.m.a", "pyproject.toml"),
+    "beside a module": ("run.py", "a", ""),
+}
+
+
+@pytest.mark.parametrize(("script", "module", "mark"), SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize("name", ["Loss", "Other"])
+def test_a_file_alone_is_told_of_as_in_a_run_of_all(
+    tmp_path: Path, script: str, module: str, mark: str, name: str
+) -> None:
+    own = "from torch.nn import NLLLoss as Loss\n\nOther = dict\n"
+    folders = ("", "p/", "src/s/", "n/", "n/m/")
+    files = {f"{folder}a.py": own for folder in folders}
+    files |= {"p/__init__.py": "", "src/s/__init__.py": "", mark or "README": ""}
+    write(tmp_path, {**files, script: f"from {module} import {name}\n\nvalue = {name}()\n"})
+    whole = {result.path: result for result in migrate_paths([str(tmp_path)])}
+    path = str(tmp_path / script)
+    (alone,) = migrate_paths([path])
+    assert alone == whole[path]
+    assert [f.rule for f in alone.findings] == (["torch.nn.NLLLoss"] if name == "Loss" else [])
+
+
+@pytest.mark.parametrize("statement", ["from n.q.a import CE", "from n.q import a\nCE = a.CE"])
+def test_what_a_package_in_a_folder_without_init_exports_stays(
+    tmp_path: Path, statement: str
+) -> None:
+    text = "from torch import nn\n\nCE = nn.CrossEntropyLoss\nCE()\n"
+    files = {"n/q/__init__.py": "", "n/q/a.py": text, "pyproject.toml": ""}
+    write(tmp_path, {**files, "tests/test_a.py": f"{statement}\nCE(None, False)\n"})
+    (result,) = migrate_paths([str(tmp_path / "n/q/a.py")])
+    assert not result.changed
+    write(tmp_path, {"tests/test_a.py": "from m.q.a import CE\n"})
+    (result,) = migrate_paths([str(tmp_path / "n/q/a.py")])
+    assert result.changed
+
+
+@pytest.mark.parametrize(
+    ("taken", "stays"),
+    [
+        ("from p . a import nn", True),
+        ("from p.a import (\n  x,  # (see there)\n  nn,\n)", True),
+        ("import p.a\n(p.a).nn", True),
+        ("import p.a\ngetattr(p.a, 'nn')", True),
+        ("import p.a\nprint(torch.nn)", False),
+        ("from p . a import x", False),
+    ],
+)
+def test_what_another_file_takes_in_any_spelling_stays(
+    tmp_path: Path, taken: str, stays: bool
+) -> None:
+    text = "from torch import nn\n\nx = nn.NLLLoss()\n"
+    write(tmp_path, {"p/__init__.py": "", "p/a.py": text, "p/b.py": f"{taken}\n"})
+    after = {result.path: result.after for result in migrate_paths([str(tmp_path)])}
+    assert ("from torch import nn" in str(after[str(tmp_path / "p/a.py")])) == stays
