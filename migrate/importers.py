@@ -57,15 +57,22 @@ class Importers:
         holders = {last_component(_package_of(path)) for path in paths}
         found: dict[str, list[tuple[str, Imported]]] = {}
         targets, packages = _encoded(asked), _encoded(holders)
+        # By what names are imported from, which many files share: whether it may be one of the
+        # modules; None where it may be the package of one.
+        known: dict[bytes, bool | None] = {}
         for path, imports in statements.items():
             for raw in imports:
-                # Nearly all go here, and a call would take longer than the rest.
-                last = raw[0].rpartition(b".")[2].strip(_SPACE)
-                if last and last not in targets:
-                    if last not in packages:
-                        continue
-                    if targets.isdisjoint(_WORDS.findall(raw[1] or raw[2])):
-                        continue
+                base = raw[0]
+                if base not in known:
+                    last = _last(raw)
+                    known[base] = (
+                        not last or last in targets or (None if last in packages else False)
+                    )
+                may = known[base]
+                if may is False:
+                    continue
+                if may is None and targets.isdisjoint(_WORDS.findall(raw[1] or raw[2])):
+                    continue
                 for name in _names(raw, path, holders):
                     if name in asked:
                         found.setdefault(name, []).append((path, statement(raw)))

@@ -80,7 +80,9 @@ def imported(data: bytes, roots: frozenset[bytes] | None) -> tuple[Raw, ...]:
     """
     names, modules, own = _patterns(roots)
     found: list[Raw] = names.findall(data)
-    found += ((b"", b"", each) for each in modules.findall(data) if own.search(each))
+    plain = modules.findall(data)
+    if plain:
+        found += ((b"", b"", each) for each in plain if own.search(each))
     return tuple(found)
 
 
