@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from migrate.departing import departures
 from migrate.errors import SourceError
 from migrate.flow import Flow
 from migrate.imports import Need, addition, reference
@@ -56,7 +57,11 @@ def compose(file: File, *, is_init: bool, path: str) -> tuple[str, Names]:
     for work in sorted(works, key=lambda w: len(w.before)):
         assert refer is not None
         edits = _with_call(work, file, refer.spell, edits)
-    imports = removals(names, edits, _gone(file, works), keep_module=is_init)
+    leaving = [d.statement for d in file.flow.device_calls if d.statement is not None]
+    others = [*edits, *departures(names, leaving)]
+    imports, unused = removals(names, others, _gone(file, works), keep_module=is_init)
+    # All at once: two that stand on one line go as one.
+    imports += departures(names, [*leaving, *unused])
     if refer is not None and refer.statement is not None:
         added = addition(names, refer.statement, min(need.start for need in needs))
         if any(added.span.start > need.start for need in needs if _is_immediate(names, need)):
@@ -115,7 +120,7 @@ def _inner_edits(file: File, refer: Reference | None) -> list[Edit]:
     for call in file.flow.edited_calls:
         edits.update(dict.fromkeys(call_edits(call, names) or ()))
     for device in file.flow.device_calls:
-        edit = device_edit(device, names)
+        edit = device_edit(device, names) if device.statement is None else None
         if edit is not None:
             edits[edit] = None
     for draft in [draft for move in file.moves for draft in move.drafts]:

@@ -53,9 +53,22 @@ def _reads_of_name(names: Names, scope: Scope, name: str) -> Iterator[tuple[Plac
         if isinstance(node, ast.JoinedStr) and _holds(node, name):
             yield place, True
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            bound = names.bindings_of(name, names.scope_of(place))
-            if bound is not None and bound[1] is scope:
-                yield place, True
+            seen = list(scopes_seen(names, name, names.scope_of(place)))
+            if scope in seen:
+                yield place, len(seen) == 1
+
+
+def scopes_seen(names: Names, name: str, scope: Scope | None) -> Iterator[Scope]:
+    """Yield the scopes of which a read of `name` in `scope` may see the name.
+
+    In a class body it is the outer one until the class binds its own: `loss = loss`.
+    """
+    while scope is not None:
+        bound = names.bindings_of(name, scope)
+        if bound is None:
+            return
+        yield bound[1]
+        scope = bound[1].parent if bound[1].is_class else None
 
 
 def _occurrences(names: Names, scope: Scope, name: str) -> Iterator[tuple[int, Place]]:

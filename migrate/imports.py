@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrate.lines import line_end, line_start, next_line
+from migrate.lines import is_beside, line_end, line_start, next_line
 from migrate.model import Edit, Span
 from migrate.resolve import STAR, UNBOUND, Names
 
@@ -206,9 +206,10 @@ def _above(names: Names, node: ast.stmt, text: str, use: int) -> Edit:
     """Put `text` above a statement and the comment that stands directly on it."""
     decorators = getattr(node, "decorator_list", None) or [node]
     start = line_start(names.text, names.start(decorators[0]))
-    if names.text[start : names.start(decorators[0])].strip():
+    body, at = names.tree.body, names.tree.body.index(node)
+    if at and is_beside(names.text, names.end(body[at - 1]), names.start(node)):
         # Behind a docstring or a `__future__` import on the same line.
-        if use < next_line(names.text, names.end(node)):
+        if use < _behind_line(names, node):
             at = names.start(node)
             return Edit(Span(at, at), f"{text.strip()}; ")
         return _below(names, node, line_end(names.text) + text, use)
@@ -227,9 +228,19 @@ def _above(names: Names, node: ast.stmt, text: str, use: int) -> Edit:
 
 def _below(names: Names, node: ast.stmt, text: str, use: int) -> Edit:
     """Put `text` below the line of a statement, or right behind it where that line uses it."""
-    at = next_line(names.text, names.end(node))
+    at = _behind_line(names, node)
     if use < at:
         return Edit(Span(names.end(node), names.end(node)), f"; {text.strip()}")
     if at and names.text[at - 1] not in "\r\n":
         text = line_end(names.text) + text.removesuffix(line_end(names.text))
     return Edit(Span(at, at), text)
+
+
+def _behind_line(names: Names, node: ast.stmt) -> int:
+    """Return where the line below begins that a statement of the module stands on, with others."""
+    text, body = names.text, names.tree.body
+    for other in body[body.index(node) + 1 :]:
+        if not is_beside(text, names.end(node), names.start(other)):
+            break
+        node = other
+    return next_line(text, names.end(node))

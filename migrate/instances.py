@@ -11,7 +11,6 @@ from migrate.match import Refusal, Site
 from migrate.model import Claim, Edit, Pair, Span, Status
 from migrate.places import Place
 from migrate.proving import pair_of, proof_of
-from migrate.removal import statement_removal
 from migrate.resolve import Names
 from migrate.splice import apply
 from migrate.walk import follow
@@ -208,7 +207,7 @@ def _chain_edits(site: Site, file: File, start: int) -> list[Edit]:
 
 def _prove_chain(device: DeviceCall, work: Work, file: File) -> Refusal | None:
     assert work.made is not None
-    if device_edit(device, file.names) is None:
+    if device.statement is None and device_edit(device, file.names) is None:
         return Refusal("chained-call", "the layout of the chained call cannot be taken apart")
     if work.own_arguments:
         return None  # what it is constructed with was proven at its base
@@ -284,8 +283,6 @@ def _positional(call: InstanceCall, names: Names) -> list[Edit]:
 def device_edit(device: DeviceCall, names: Names) -> Edit | None:
     """Return the edit that takes `.cuda(…)` off an expression, or None for a strange layout."""
     assert isinstance(device.call.func, ast.Attribute)
-    if device.statement is not None:
-        return statement_removal(names, device.statement)
     return _without(names, device.call.func, names.end(device.call))
 
 

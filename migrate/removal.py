@@ -1,21 +1,16 @@
-"""Which torch imports a rewrite left unused, and how a statement is taken out of a file."""
+"""Which torch imports a rewrite left unused, and how a name is taken out of one."""
 
 from __future__ import annotations
 
 import ast
 import re
-import tokenize
 from collections.abc import Iterable, Sequence
 
-from migrate.lines import line_end, line_start, next_line
+from migrate.lines import line_start, next_line
 from migrate.model import Edit, Span
 from migrate.resolve import Names
 from migrate.scopes import Binding, Scope
 from migrate.stars import is_torch
-
-#: Comments that tell a tool about the statement before them, and go with it.
-_DIRECTIVE = re.compile(r"#\s*(?:type:\s*ignore|(?:fmt|isort|mypy|pragma|pylint|pyright):)")
-
 
 #: What reads names out of strings: code that is run, tables of names, and doctests.
 _READS_STRINGS = ("eval(", "exec(", "globals(", "locals(", "vars(", ">>>")
@@ -23,8 +18,8 @@ _READS_STRINGS = ("eval(", "exec(", "globals(", "locals(", "vars(", ">>>")
 
 def removals(
     names: Names, edits: Sequence[Edit], gone: Iterable[tuple[str, Scope]], *, keep_module: bool
-) -> list[Edit]:
-    """Return the edits that take out torch imports which the rewrite left unused.
+) -> tuple[list[Edit], list[ast.stmt]]:
+    """Return what takes out the torch imports that the rewrite left unused.
 
     What another module of the project imports from here stays. A name of torch's that comes from
     the project's own module goes where its statement keeps another.
@@ -38,6 +33,13 @@ def removals(
         The names of which at least one use was rewritten, and where it stood.
     keep_module : bool
         Whether imports at the module's level are re-exports, as in an `__init__.py`.
+
+    Returns
+    -------
+    edits : list of Edit
+        Those of statements that keep some of their names.
+    statements : list of ast.stmt
+        Those that go.
     """
     unused: dict[int, tuple[ast.stmt, set[int]]] = {}
     holders: dict[tuple[str, int], tuple[str, Scope, list[Binding]]] = {}
@@ -65,22 +67,7 @@ def removals(
         elif not _is_own(names, statement):
             # That a module of the project is imported may be what makes the file work.
             whole.append(statement)
-            made.append(_with_blank_lines(names, statement, whole))
-    return made
-
-
-def _with_blank_lines(names: Names, statement: ast.stmt, gone: list[ast.stmt]) -> Edit:
-    """Return the removal of an import, with the blank lines that set it off in a function."""
-    edit = statement_removal(names, statement)
-    block, holder = _block_of(names, statement)
-    first = all(other in gone for other in block[: block.index(statement)])
-    whole_lines = not edit.replacement and edit.span.start == line_start(
-        names.text, edit.span.start
-    )
-    if isinstance(holder, ast.Module) or not first or not whole_lines:
-        return edit
-    blank = re.compile(r"(?:[ \t\f]*(?:\r\n|\r|\n))*").match(names.text, edit.span.end)
-    return Edit(Span(edit.span.start, blank.end() if blank else edit.span.end), "")
+    return made, whole
 
 
 def _is_removable(names: Names, binding: Binding, name: str) -> bool:
@@ -189,61 +176,6 @@ def _is_read_by_name(path: tuple[ast.AST, ...], node: ast.Constant) -> bool:
 def _in_type_comment(text: str, offset: int) -> bool:
     line = text[line_start(text, offset) : offset]
     return re.search(r"#\s*type:", line) is not None
-
-
-def statement_removal(names: Names, statement: ast.stmt) -> Edit:
-    """Return the edit that takes out a simple statement, with its line where it stands alone.
-
-    A statement that is all of its block becomes `pass`. A comment on its line stays.
-    """
-    text = names.text
-    start, end = names.start(statement), names.end(statement)
-    comments = _comments_in(text[start:end])
-    if comments:
-        indent = text[line_start(text, start) : start]
-        lines = f"{line_end(text)}{indent}".join(comments)
-        block, holder = _block_of(names, statement)
-        if len(block) == 1 and not isinstance(holder, ast.Module):
-            lines += f"{line_end(text)}{indent}pass"
-        elif text[end : next_line(text, end)].lstrip().startswith("#"):
-            lines += f"{line_end(text)}{indent}"
-        return Edit(Span(start, end), lines)
-    block, holder = _block_of(names, statement)
-    if len(block) == 1 and not isinstance(holder, ast.Module):
-        return Edit(Span(start, end), "pass")
-    line, after = line_start(text, start), next_line(text, end)
-    before_it, behind_it = text[line:start], text[end:after]
-    following = re.match(r"[ \t\f]*;[ \t\f]*", behind_it)
-    if following and behind_it[following.end() :].strip() and behind_it[following.end()] != "#":
-        return Edit(Span(start, end + following.end()), "")
-    if before_it.strip(" \t\f\ufeff"):  # something stands before it on the line: `a; b`
-        separator = re.search(r"[ \t\f]*;[ \t\f]*$", before_it)
-        begin = start - len(separator.group()) if separator else start
-        return Edit(Span(begin, end + (following.end() if following else 0)), "")
-    directive = _DIRECTIVE.match(behind_it.lstrip(" \t\f;"))
-    if behind_it.strip(" \t\f;\r\n") and not directive:  # a comment
-        gap = re.match(r"[ \t\f;]*", behind_it)
-        return Edit(Span(start, end + (gap.end() if gap else 0)), "")
-    return Edit(Span(line, after), "")
-
-
-def _comments_in(statement: str) -> list[str]:
-    """Return the comments within a statement that spans several lines."""
-    if "#" not in statement:
-        return []
-    lines = iter(statement.splitlines(keepends=True))
-    tokens = tokenize.generate_tokens(lambda: next(lines, ""))
-    return [token.string for token in tokens if token.type == tokenize.COMMENT]
-
-
-def _block_of(names: Names, statement: ast.stmt) -> tuple[list[ast.stmt], ast.AST]:
-    """Return the list of statements that `statement` is in, and the node that holds it."""
-    for node in reversed(names.place_at(names.start(statement)).path):
-        for part in ("body", "orelse", "finalbody"):
-            block = getattr(node, part, None)
-            if isinstance(block, list) and statement in block:
-                return block, node
-    return [statement], names.tree
 
 
 def _without_aliases(

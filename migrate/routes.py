@@ -381,6 +381,9 @@ class Routes:
             call = place.node
             assert isinstance(call, ast.Call)
             assert isinstance(call.func, ast.Attribute)
-            if ast.unparse(target) == ast.unparse(call.func.value):
+            # `loss = loss.cuda()` in a class body may bind what is the module's.
+            if ast.unparse(target) == ast.unparse(call.func.value) and not (
+                isinstance(target, ast.Name) and self.names.scope_of(place).is_class
+            ):
                 return parent
         return None

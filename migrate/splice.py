@@ -40,7 +40,7 @@ def differs_outside(before: Names, after: Names, edits: Sequence[Edit]) -> str:
     ways that lead to an edit.
     """
     touched = _Lines(before, [edit.span for edit in edits])
-    gone = [edit.span for edit in edits if edit.replacement in ("", "pass")]
+    gone = [edit.span for edit in edits if _is_nothing(edit.replacement)]
     # A method or a parameter has no node for its name alone.
     renamed = {(before.text[e.span.start : e.span.end], e.replacement) for e in edits}
     stack: list[tuple[ast.AST, ast.AST]] = [(before.tree, after.tree)]
@@ -65,6 +65,12 @@ def differs_outside(before: Names, after: Names, edits: Sequence[Edit]) -> str:
             elif value != other and (value, other) not in renamed:
                 return f"line {getattr(old, 'lineno', 1)} would read {other!r} for {value!r}"
     return ""
+
+
+def _is_nothing(replacement: str) -> bool:
+    """Tell whether a replacement runs nothing: comments that a statement leaves, and `pass`."""
+    lines = (line.strip() for line in replacement.splitlines())
+    return all(line.startswith("#") or line in ("", "pass") for line in lines)
 
 
 class _Lines:

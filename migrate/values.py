@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable, Iterable, Sequence
 from enum import Enum
+from itertools import islice
 from typing import NamedTuple
 
 from migrate.abroad import bases_abroad, defined, definitions, heirs_abroad, name_of, set_abroad
@@ -43,6 +44,7 @@ from migrate.holders import (
     called_name,
     plain_uses,
     related_classes,
+    scopes_seen,
     values_of_attribute,
 )
 from migrate.match import Site
@@ -248,6 +250,9 @@ class Values:
             found = ANYTHING
         for binding in scope.bindings[holder.name]:
             found |= self._bound(binding, holder, scope, way)
+        if scope.is_class:
+            for outer in islice(scopes_seen(self.names, holder.name, scope.parent), 1):
+                found |= self._ask(Holder(holder.name, scope=outer), way)
         return found
 
     def _bound(self, binding: Binding, holder: Holder, scope: Scope, way: Way) -> Part:

@@ -138,6 +138,10 @@ HANDED_OVER = {
         "from mine import *\nF.nll_loss(x, y)\nimport torch.nn.functional as F\n",
         "ambiguous-name",
     ),
+    "outer name in a class body": (
+        "loss = nn.NLLLoss()\nclass A:\n    loss(input=x, target=y)\n    loss = mine\n",
+        "keyword-call",
+    ),
     "no space behind a keyword": (
         "nn.NLLLoss(size_average=not(a if b else c))\n",
         "unreadable-call",
@@ -184,6 +188,23 @@ def test_what_is_like_it_is_rewritten(text: str) -> None:
     assert result.after is not None
     assert "mindspore.nn.NLLLoss()" in result.after or "mindspore.ops.nll_loss(" in result.after
     assert not result.with_status(Status.MANUAL)
+
+
+@pytest.mark.parametrize(
+    ("below", "left"),
+    [
+        (
+            "    loss = loss\n    def f(self, x, y): return self.loss(input=x, target=y)\n",
+            "    loss = loss\n    def f(self, x, y): return self.loss(logits=x, labels=y)\n",
+        ),
+        ("    loss = loss.cuda()\n", "    loss = loss\n"),
+        ("    other = loss\n    other.cuda()\n", "    other = loss\n"),
+    ],
+    ids=["keywords", "moved to a device", "under another name"],
+)
+def test_a_class_binds_what_the_module_binds_by_that_name(below: str, left: str) -> None:
+    result = migrate_source(f"import torch.nn as nn\nloss = nn.NLLLoss()\nclass A:\n{below}")
+    assert result.after == f"import mindspore\nloss = mindspore.nn.NLLLoss()\nclass A:\n{left}"
 
 
 def test_a_walrus_in_a_lambda_binds_there() -> None:
