@@ -17,8 +17,31 @@ if TYPE_CHECKING:
     from migrate.origins import Origins
     from migrate.tensor_rules import TensorRule, TensorRules
 
-#: Methods that stay as they are written, so that they say nothing of where their tensor is from.
-_AS_WRITTEN = frozenset({"reshaped"})
+#: Readings that were measured to agree for what is not empty, so that the shapes have to be known;
+#: and most stay as they are written, so that they say nothing of where their tensor is from.
+OF_SHAPES = frozenset(
+    {
+        "argmax",
+        "argmax_function",
+        "flattened",
+        "mean",
+        "mean_function",
+        "permuted",
+        "reshaped",
+        "size",
+        "squeezed",
+        "sum_function",
+        "swapped",
+        "turned",
+        "unsqueezed",
+    }
+)
+
+#: Readings of what gives another dtype than it is given.
+CASTS = frozenset({"argmax", "argmax_function", "sum", "sum_function", "to_float", "to_int"})
+
+#: What is made over more calls than these is not followed to where that began.
+_DEEP = 40
 
 
 class Covered:
@@ -40,6 +63,7 @@ class Covered:
         self.origins = origins
         self.rules = rules
         self.results = results
+        self.asked: set[int] = set()
 
     def node(self, place: Place) -> Node | None:
         """Return the call at a place as what a rule covers, or None."""
@@ -49,7 +73,10 @@ class Covered:
         if rule is not None and rule.kind == "module":
             return None  # no tensor, until it is called
         if rule is not None:
-            return Node(rule, None, place, tuple(self._tensors(rule, place, call)))
+            operands = tuple(self._tensors(rule, place, call))
+            if rule.reading in OF_SHAPES and not self._are_made_here(call, operands):
+                return None
+            return Node(rule, None, place, operands)
         module = self._module_of(Place((*place.path, call.func)))
         if module is not None and len(call.args) == 1 and not call.keywords:
             rule = self._rule_of(module.node, module)  # type: ignore[arg-type]
@@ -72,8 +99,8 @@ class Covered:
             if receiver is None or receiver.id != method.receiver:
                 return None
             return Node(method, receiver, place, ())
-        bare = method.target is None or method.reading in _AS_WRITTEN
-        if bare and not self.is_made_here(inner):
+        bare = method.target is None or method.reading in OF_SHAPES
+        if bare and not self._are_made_here(call, (inner,)):
             return None
         return Node(method, None, place, (inner,))
 
@@ -99,6 +126,15 @@ class Covered:
                 return False
             work += [part for part in parts if part is not None]
         return True
+
+    def _are_made_here(self, call: ast.Call, operands: tuple[Place, ...]) -> bool:
+        if id(call) in self.asked or len(self.asked) > _DEEP:
+            return False  # a loop comes back to it
+        self.asked.add(id(call))
+        try:
+            return all(map(self.is_made_here, operands))
+        finally:
+            self.asked.discard(id(call))
 
     def is_handed_on(self, place: Place) -> bool:
         """Tell whether tensors that are made here are handed on as it is written."""

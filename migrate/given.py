@@ -9,7 +9,7 @@ import numpy as np
 
 from migrate.operands import literal
 from migrate.places import Place
-from migrate.prove.operands import DOMAINS, integers
+from migrate.prove.samples import DOMAINS, integers
 
 if TYPE_CHECKING:
     from migrate.origins import Origins
@@ -51,7 +51,7 @@ def values_of(names: Names, origins: Origins, place: Place) -> Known:
 
 
 def _is_extent(names: Names, place: Place) -> bool:
-    """Tell whether an expression is the number of something: `len(x)`, `x.shape[0]`."""
+    """Tell whether an expression counts something: `len(x)`, `x.shape[0]`, `x.size(0)`."""
     node = place.node
     if isinstance(node, ast.Subscript):
         shape, index = node.value, literal(node.slice)
@@ -61,6 +61,10 @@ def _is_extent(names: Names, place: Place) -> bool:
             and index is not None
             and isinstance(index.value, int)
         )
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        index = literal(node.args[0]) if len(node.args) == 1 and not node.keywords else None
+        # NumPy's size is no method.
+        return node.func.attr == "size" and index is not None and isinstance(index.value, int)
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)

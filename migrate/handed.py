@@ -1,8 +1,9 @@
-"""What hands a tensor on in the same words on both sides: indexing by constants, arithmetic.
+"""What hands a tensor on in the same words on both sides: indices, arithmetic, `==` and `!=`.
 
 No edit is needed there. That MindSpore gives the same shape, dtype and values was measured over
-all of it (`tests/test_tensor_rules.py`): of an index, for every dtype, where nothing is empty; of
-arithmetic, for float32, since float16 and float64 meet Python's numbers in another precision.
+all of it (`tests/test_tensor_rules.py`): of an index by constants, for every dtype, where nothing
+is empty; of arithmetic, for float32, since float16 and float64 meet Python's numbers in another
+precision; of comparisons, for integers, since floats may differ in their last bits.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from migrate.places import Place
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
+#: The dtypes in which two tensors are compared; floats may differ in their last bits.
+COMPARED = frozenset({"bool", "int32", "int64"})
+
 #: What stands deeper is not followed: nobody writes so many brackets.
 _DEEP = 100
 
@@ -24,7 +28,7 @@ def handed_on(place: Place) -> tuple[Place, ...]:
     Parameters
     ----------
     place : Place
-        Of a subscript, or of arithmetic.
+        Of a subscript, of arithmetic, or of a comparison.
     """
     node = place.node
     if len(place.path) > _DEEP:
@@ -37,7 +41,17 @@ def handed_on(place: Place) -> tuple[Place, ...]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, _ARITHMETIC):
         parts = (node.left, node.right)
         return tuple(place.down(each) for each in parts if not _is_number(each))
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        sides = (node.left, node.comparators[0])
+        floating = any(_is_number(each) and _whole(each) is None for each in sides)
+        if isinstance(node.ops[0], (ast.Eq, ast.NotEq)) and not floating:
+            return tuple(place.down(each) for each in sides if _whole(each) is None)
     return ()
+
+
+def handing(node: ast.AST) -> str:
+    """Return what an expression does with what it hands on; `==` tells the same in any dtype."""
+    return "shows" if isinstance(node, ast.Compare) else "goes"
 
 
 def index_of(node: ast.Subscript) -> Any:

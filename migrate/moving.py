@@ -9,16 +9,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migrate.connected import Flow, Node, loss_calls
+from migrate.covered import CASTS, OF_SHAPES
 from migrate.given import values_of
-from migrate.handed import index_of
+from migrate.handed import COMPARED, index_of
 from migrate.match import Refusal, Site
 from migrate.model import Evidence
 from migrate.places import Place
 from migrate.prove.made import Array
-from migrate.prove.operands import Claim, arrays, dtypes, ranks, tensors
+from migrate.prove.operands import Claim, arrays, dtypes, ranks
+from migrate.prove.samples import tensors
 from migrate.sharing import may_change
-from migrate.shown import looks_names_up
-from migrate.tensor_edits import Rewriting, Wish, merged, rewriting, rewritten
+from migrate.shown import is_multiplied, looks_names_up
+from migrate.tensor_edits import Rewriting, Wish, merged, rewriting, rewritten, said
 from migrate.tensors import flows, results
 from migrate.work import Draft, File, Move
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from migrate.origins import Origins
     from migrate.resolve import Names
     from migrate.scopes import Scope
-    from migrate.tensor_rules import TensorRule, TensorRules
+    from migrate.tensor_rules import TensorRules
 
 
 #: A flow through more subscripts and operations than these stays.
@@ -112,7 +114,11 @@ class _Mover:
             made = self._values_of(expression, ())
             if made is None or any(not array.size for array in made):
                 return f"{where} is of a tensor that is not known"
-            if not isinstance(expression, ast.Subscript):
+            if isinstance(expression, ast.Compare):
+                sides = [self._dtypes_of(s, set()) for s in self.flow.sources[id(expression)]]
+                if any(side is None or not side <= COMPARED for side in sides):
+                    return f"{where} compares what may not be integers"
+            elif not isinstance(expression, ast.Subscript):
                 dtypes_ = self._dtypes_of(expression, set())
                 if dtypes_ is None or len(dtypes_) != 1 or not dtypes_ <= taken:
                     return f"{where} is not computed in float32"
@@ -138,10 +144,10 @@ class _Mover:
                 return None
         if id(expression) in self.flow.handed and len(made) == 2:
             try:
-                return [a + b for a, b in itertools.product(made[0] or (), made[1] or ())]
+                every = [a + b for a, b in itertools.product(made[0] or (), made[1] or ())]
             except ValueError:  # torch does not broadcast them either
                 return None
-        return every
+        return [a == a for a in every] if isinstance(expression, ast.Compare) else every
 
     # -- one call --------------------------------------------------------------------------------
 
@@ -184,6 +190,12 @@ class _Mover:
                     node.place.up().down(target)
                 ):
                     return f"`{target.id}` is changed, and may share its memory"
+        if node.rule.reading == "size" and is_multiplied(self.names, node.place):
+            return "a tuple has no numel(), which torch's size has"
+        if node.rule.reading.startswith("argmax"):
+            of = self._dtypes_of(node.operands[0].node, set())  # type: ignore[arg-type]
+            if of is not None and "float64" in of:
+                return "in float32 another element may be the largest"
         if node.module is not None and node.rule.reading == "conv2d":
             inner = node.operands[0].node
             for source in [inner, *self.flow.sources.get(id(inner), ())]:
@@ -215,7 +227,7 @@ class _Mover:
     def _keeps_its_dtype(self, expression: ast.expr) -> bool:
         """Tell whether an expression gives its tensor in the dtype of what goes into it."""
         node = self.flow.nodes.get(id(expression))
-        return node is None or node.rule.reading not in ("to_float", "to_int")
+        return node is None or node.rule.reading not in CASTS
 
     def _states_dtype(self, node: Node) -> bool:
         """Tell whether a dtype is written where the labels are made, or on their way."""
@@ -246,7 +258,7 @@ class _Mover:
             of = self._dtypes_of(operand.node, set())
             if of is not None:
                 reading = node.rule.reading
-                if reading == "reshaped":
+                if reading in OF_SHAPES:
                     known[ast.unparse(operand.node)] = tuple(
                         self._values_of(operand.node, ()) or ()
                     )
@@ -281,6 +293,8 @@ class _Mover:
         if id(expression) in seen:
             return frozenset()
         seen.add(id(expression))
+        if isinstance(expression, ast.Compare):
+            return frozenset({"bool"})
         if id(expression) in self.flow.nodes:
             return self._dtypes(self.flow.nodes[id(expression)])
         sources = self.flow.sources.get(id(expression))
@@ -334,7 +348,7 @@ class _Mover:
             rule = node.rule
             if not made.drafts:
                 continue
-            parts[_said(rule, made.drafts)] = None
+            parts[said(rule, made.drafts)] = None
             given = self._dtypes(node)
             _, converted = self._wanted(node, given)
             makes = rule.kind in ("creation", "random", "filling") or rule.reading == "to_long"
@@ -354,19 +368,6 @@ class _Mover:
                 at = self.names.start(node)
                 if any(draft.span.start <= at < draft.span.end for draft in drafts):
                     yield node.id, scope
-
-
-def _said(rule: TensorRule, drafts: tuple[Draft, ...]) -> str:
-    """Return in one clause what becomes of one call."""
-    target = None if rule.target is None else rule.target.path
-    if not rule.is_method:
-        return f"{rule.id} becomes {target}"
-    name = f"`.{rule.id.rpartition('.')[2]}(…)`"
-    if target is None or all(draft.parts == ("",) for draft in drafts):
-        return f"{name} goes"
-    own = target.startswith("mindspore.Tensor.")
-    new = f"`.{target.rpartition('.')[2]}(…)`" if own else target
-    return f"{name} has other names for its arguments" if new == name else f"{name} becomes {new}"
 
 
 def _call(node: Node) -> ast.Call:

@@ -22,15 +22,20 @@ def is_common(names: Names, place: Place) -> bool:
 
     A shape is a tuple in MindSpore, without `numel`.
     """
-    attribute, parent = place.node, place.parent()
+    attribute = place.node
     assert isinstance(attribute, ast.Attribute)
-    kept = isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name)
-    asked = isinstance(parent, ast.Attribute) or (kept and ".numel" in names.text)
     return (
         attribute.attr in _COMMON
         and isinstance(attribute.ctx, ast.Load)
-        and not (asked and attribute.attr == "shape")
+        and not (attribute.attr == "shape" and is_multiplied(names, place))
     )
+
+
+def is_multiplied(names: Names, place: Place) -> bool:
+    """Tell whether the shape at `place` may be asked for `numel`."""
+    parent = place.parent()
+    kept = isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name)
+    return isinstance(parent, ast.Attribute) or (kept and ".numel" in names.text)
 
 
 def is_reader(names: Names, call: ast.Call, place: Place) -> bool:

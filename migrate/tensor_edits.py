@@ -97,6 +97,21 @@ def _forms(wish: Wish) -> Iterator[_Form]:
             yield _Form(wrapped=True, stated=stated)
 
 
+def said(rule: TensorRule, drafts: tuple[Draft, ...]) -> str:
+    """Return in one clause what becomes of one call."""
+    target = None if rule.target is None else rule.target.path
+    if not rule.is_method:
+        return f"{rule.id} becomes {target}"
+    name = f"`.{rule.id.rpartition('.')[2]}(…)`"
+    if target is None or all(draft.parts == ("",) for draft in drafts):
+        return f"{name} goes"
+    if rule.reading == "size":
+        return f"{name} becomes `.shape`"
+    own = target.startswith("mindspore.Tensor.")
+    new = f"`.{target.rpartition('.')[2]}(…)`" if own else target
+    return f"{name} has other names for its arguments" if new == name else f"{name} becomes {new}"
+
+
 def merged(drafts: Sequence[Draft]) -> list[Draft]:
     """Join what is inserted at one place, in the order given: edits are sorted by their text."""
     inserted: dict[Span, Draft] = {}
@@ -136,6 +151,8 @@ def _drafts(wish: Wish, form: _Form) -> list[Draft]:
     if claim.receiver is not None:
         return _filled(wish, claim.receiver, form)
     laid = _laid_out(wish.names, claim.before)
+    if rule.reading == "size":
+        return _sized(wish, laid)
     arguments = _Arguments(wish, claim.before, rule, laid)
     return [*_renamed(wish, laid), *arguments.drafts(form)]
 
@@ -184,6 +201,18 @@ def _renamed(wish: Wish, laid: Layout) -> list[Draft]:
         _inserted(names.start(call), Spelled(target), "("),
         Draft(Span(kept, laid.opening), (", " if laid.arguments else "",)),
     ]
+
+
+def _sized(wish: Wish, laid: Layout) -> list[Draft]:
+    """Return the edits of `x.size()` and `x.size(0)`: `x.shape` is no call, but has an index."""
+    names, call = wish.names, wish.claim.before
+    values = [*call.args, *(keyword.value for keyword in call.keywords)]
+    start, end = names.end(call.func), names.end(call)
+    inner = names.slice(values[0]) if values else ""
+    if len(values) > 1 or "#" in names.text[start:end]:
+        raise Stays("its layout cannot be taken apart")
+    index = f"[{inner}]" if values else ""
+    return [Draft(Span(start - len("size"), end), (f"shape{index}",))]
 
 
 def _filled(wish: Wish, receiver: TensorRule, form: _Form) -> list[Draft]:

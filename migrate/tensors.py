@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from migrate.connected import Flow, LossCall, Node
 from migrate.covered import Covered, mentions_torch
-from migrate.handed import handed_on
+from migrate.handed import handed_on, handing
 from migrate.holders import uses_of_name
 from migrate.makers import Makers
 from migrate.places import Place
@@ -194,7 +195,7 @@ class _Follower:
         self.flow.sources[id(node)] = [part.node for part in parts]  # type: ignore[misc]
         self.work.append(("use", place))
         for part in parts:
-            self.flow.uses.setdefault(id(part.node), []).append(("goes", node))
+            self.flow.uses.setdefault(id(part.node), []).append((handing(node), node))
             self.work.append(("value", part))
 
     def _name(self, place: Place, node: ast.Name) -> None:
@@ -309,7 +310,7 @@ class _Follower:
         elif isinstance(parent, (ast.Call, ast.keyword)):
             self._argument(place)
         elif self.covered.is_handed_on(place.up()) and getattr(parent, "slice", None) is not node:
-            uses.append(("goes", parent))  # type: ignore[arg-type]
+            uses.append((handing(parent), parent))  # type: ignore[arg-type]
             self.work.append(("value", place.up()))
         else:
             self._stay(place, f"what becomes of `{short(node)}` is not followed")
@@ -353,7 +354,7 @@ class _Follower:
         if isinstance(call, ast.Call) and call.func is attribute:
             made = self.covered.node(place.up(2))
             if made is not None:
-                uses.append(("reads" if made.rule.reading in _NUMBERS else "goes", call))
+                uses.append((_NUMBERS.get(made.rule.reading, "goes"), call))
                 self.work.append(("value", place.up(2)))
                 return
         elif attribute.attr == "device" and self._is_device_of(place):
@@ -392,5 +393,5 @@ class _Follower:
         self._stay(place, f"`{short(node)}` is passed to something that is not followed")
 
 
-#: Methods that give numbers of Python's or an array: no tensor any more.
-_NUMBERS = frozenset({"numpy", "item"})
+#: What methods do that give numbers of Python's or an array: no tensor any more.
+_NUMBERS = MappingProxyType({"numpy": "reads", "item": "reads", "size": "shows"})

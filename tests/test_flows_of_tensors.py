@@ -107,6 +107,33 @@ MOVES = {
         "x = mindspore.ops.zeros((2, 3, 4))[..., :-1, :].reshape(-1, 4)\n"
         "y = mindspore.tensor([[0, 1, 2], [3, 0, 1]], dtype=mindspore.int32)[:, 1:].reshape(-1)",
     ),
+    "other orders of dimensions": (
+        "x = torch.zeros(3, 2).t().unsqueeze(0).permute(0, 1, 2).transpose(1, 0)\n"
+        "x = x.squeeze(dim=1).flatten(1)\ny = torch.tensor([[0], [2]]).squeeze().flatten()",
+        "x = mindspore.ops.zeros((3, 2)).t().unsqueeze(0).permute(0, 1, 2).swapaxes(1, 0)\n"
+        "x = x.squeeze(axis=1).flatten(1)\n"
+        "y = mindspore.tensor([[0], [2]], dtype=mindspore.int32).squeeze().flatten()",
+    ),
+    "a mean of several": (
+        "x = torch.ones(2, 4, 3).mean(dim=1)\ny = torch.tensor([1, 0])",
+        "x = mindspore.ops.ones((2, 4, 3)).mean(dim=1)\n"
+        "y = mindspore.tensor([1, 0], dtype=mindspore.int32)",
+    ),
+    "a mean by the function": (
+        "x = torch.mean(torch.ones(2, 4, 3), 1, keepdim=False)\ny = torch.tensor([1, 0])",
+        "x = mindspore.ops.mean(mindspore.ops.ones((2, 4, 3)), 1, keep_dims=False)\n"
+        "y = mindspore.tensor([1, 0], dtype=mindspore.int32)",
+    ),
+    "the extents of another": (
+        "x = torch.zeros(3, 4)\ny = torch.randint(1, (x.size(0),))",
+        "x = mindspore.ops.zeros((3, 4))\n"
+        "y = mindspore.ops.randint(0, 1, (x.shape[0],), dtype=mindspore.int32)",
+    ),
+    "a size over lines": (
+        "x = torch.zeros(3, 4)\ny = torch.tensor([1, 2, 0])\nz = (x\n     .size(\n    dim=-1))",
+        "x = mindspore.ops.zeros((3, 4))\n"
+        "y = mindspore.tensor([1, 2, 0], dtype=mindspore.int32)\nz = (x\n     .shape[-1])",
+    ),
     "a temperature": (
         "x = torch.tensor([[1.0, 2.0]]) / 0.5\nx = 1 - x * 2\ny = torch.tensor([1])",
         "x = mindspore.tensor([[1.0, 2.0]]) / 0.5\nx = 1 - x * 2\n"
@@ -236,6 +263,52 @@ STAYS = {
     ),
     "many steps": "x = torch.zeros(2, 3)\n" + "x = x * 2\n" * 400 + "y = torch.tensor([1, 0])",
     "many operations": "x = torch.zeros(2, 3)" + " + 1" * 400 + "\ny = torch.tensor([1, 0])",
+    "a loop turns it again and again": (
+        "x = torch.zeros(2, 3)\nfor _ in n:\n    x = x.view(-1, 3)\ny = torch.tensor([1, 0])"
+    ),
+    "a mean of nothing": ("x = torch.zeros(2, 0, 3).mean(1)\ny = torch.tensor([1, 0])"),
+    "a dimension that it has not": ("x = torch.zeros(2, 3).unsqueeze(4)\ny = torch.tensor([1, 0])"),
+    "the largest of all": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nprint(x.argmax().item())"
+    ),
+    "the largest along what is not known": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nprint(x.argmax(n).shape)"
+    ),
+    "the largest in float64": (
+        "x = torch.zeros(2, 3, dtype=torch.float64)\ny = torch.tensor([1, 0])\nprint(x.argmax(1))"
+    ),
+    "labels that are computed": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([[1, 0], [0, 1]]).argmax(1)"
+    ),
+    "floats are compared": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = (x == x.mean()).sum().item()"
+    ),
+    "labels are compared with what is not known": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = (y == n).sum()"
+    ),
+    "labels are compared with a float": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = (y == 0.5).sum()"
+    ),
+    "labels are ordered": ("x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = y < 1"),
+    "a comparison decides": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nif (y == 1).sum() == 2:\n    pass"
+    ),
+    "labels are added up": ("x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = y.sum().item()"),
+    "a comment within a size": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = x.size(\n    0  # rows\n)"
+    ),
+    "an extent that is not known": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = x.size(n)"
+    ),
+    "the product of a size": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\ns = x.size()\nz = s.numel()"
+    ),
+    "the product of a shape": (
+        "x = torch.zeros(2, 3)\ny = torch.tensor([1, 0])\nz = x.shape.numel()"
+    ),
+    "many views": (
+        "x = torch.zeros(2, 3)\n" + "x = x.view(2, 3)\n" * 400 + "y = torch.tensor([1, 0])"
+    ),
     "a power": "x = torch.zeros(2, 3) ** 2\ny = torch.tensor([1, 0])",
     "a size that is a list": ("n = [2]\nx = torch.zeros(2, 3)\ny = torch.randint(2, n)"),
     "a range that is counted in float32": ("x = torch.arange(1, 1.3, 0.1)\ny = torch.tensor(0)"),
@@ -308,6 +381,7 @@ def test_all_of_a_flow_stays(body: str) -> None:
     assert result.after is not None
     assert [f.rule for f in result.findings if f.code == "operand"] == []
     # The loss moves all the same, and what is left of torch is told.
+    assert "mindspore.nn.CrossEntropyLoss()" in result.after
     ours = result.after.replace("import mindspore\n", "").replace("mindspore.nn.", "nn.")
     imports = "from torch import nn\n"
     assert ours.replace(imports, "") == before.replace(imports, "")

@@ -16,69 +16,13 @@ import numpy as np
 from migrate.model import Evidence
 from migrate.prove.made import Array, Drawn, Dtype, Made, Unread, dtype_of, shape_of
 from migrate.prove.reading import Failed
+from migrate.prove.samples import DOMAINS, UNKNOWN, UNKNOWN_LOGITS, tensors
 from migrate.prove.tensors import READINGS
 from migrate.prove.tolerance import TOLERANCE, mismatch, ulp_error
 from migrate.tensor_rules import Signature, TensorRule
 
 #: More combinations are not sampled.
 LIMIT = 10_000
-
-_INTEGERS = np.array([2, 0, 1])
-_FLOATS = np.array([[0.5, -1.25, 2.0], [3.5, 0.0, -0.75]])
-
-#: The values of a name, by the role of the parameter that it reaches.
-DOMAINS: Mapping[str, tuple[object, ...]] = {
-    "data": (
-        3,
-        1.5,
-        True,
-        np.float64(2.5),
-        [2, 0, 1],
-        [0.5, -1.25],
-        [[1.5, 2.5], [0.5, 0.25]],
-        [True, False],
-        [np.float64(1.5), 0.5],
-        *(_INTEGERS.astype(dtype) for dtype in ("int64", "int32", "uint8")),
-        *(_FLOATS.astype(dtype) for dtype in ("float64", "float32", "float16")),
-        np.array([True, False]),
-    ),
-    "array": (
-        *(_INTEGERS.astype(dtype) for dtype in ("int64", "int32", "uint8")),
-        *(_FLOATS.astype(dtype) for dtype in ("float64", "float32", "float16")),
-    ),
-    "size": (1, 2, 3, (), (2,), (2, 3), [2], [2, 3]),
-    "extent": (0, 1, 2, 3),
-    # From 1 to 1.3 by 0.1 are four numbers in float64 and three in float32.
-    "number": (-1, 0, 1, 2, 0.5, 3.5, 0.1, 1.3, True),
-    "axis": (0, 1, -1, None),
-    "flag": (True, False),
-}
-
-
-#: Readings of which the operand has a dimension at least, as the logits of a loss have.
-_OF_VECTORS = frozenset(
-    {"log_softmax", "log_softmax_method", "log_softmax_module", "softmax", "softmax_method", "sum"}
-)
-
-
-def tensors(dtype: str, reading: str = "") -> tuple[Array, ...]:
-    """Return tensors of one dtype, of every rank that a reading is asked about."""
-    shapes: tuple[tuple[int, ...], ...] = ((3,), (4, 3), (2, 3, 2), (2, 3, 2, 2))
-    return tuple(
-        (np.sin(1 + np.arange(np.prod(shape, dtype=int))) * 2).astype(dtype).reshape(shape)
-        for shape in (shapes if reading in _OF_VECTORS else ((), *shapes))
-    )
-
-
-def integers() -> tuple[object, ...]:
-    """Return the values of a name that holds an int for certain."""
-    return DOMAINS["extent"]
-
-
-#: The dtypes of a tensor of which nothing is known.
-UNKNOWN = ("float32", "float16", "float64", "int64", "int32")
-#: The same, of what goes into a log_softmax: MindSpore has no float64 there.
-_UNKNOWN_LOGITS = ("float32", "float16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +142,7 @@ class _Side:
         if role == "tensor" and not known:
             reading = self.claim.rule.reading
             logits = reading.startswith("log_softmax")
-            dtypes_ = _UNKNOWN_LOGITS if logits else UNKNOWN
+            dtypes_ = UNKNOWN_LOGITS if logits else UNKNOWN
             domain = tuple(each for dtype in dtypes_ for each in tensors(dtype, reading))
         if any(isinstance(node, ast.Starred) for node in ast.walk(value)):
             raise Failed("LookupError", f"`{text}` is unpacked")
@@ -299,6 +243,8 @@ def _target(claim: Claim, side: _Side, bound: Bound) -> Thunk:
         thunk = side.argument(after, "tensor")
         parameters = ("self", *(rule.target.defaults if rule.target is not None else ()))
         return lambda run: dict.fromkeys(parameters, thunk(run))
+    if rule.reading == "size":
+        return _shape(claim, side, after)
     if rule.target is None or not isinstance(after, ast.Call):
         raise Failed("LookupError", "the text of the call cannot be taken apart")
     made = bind(after, rule.target)
@@ -316,6 +262,25 @@ def _target(claim: Claim, side: _Side, bound: Bound) -> Thunk:
     roles = {"dtype": "dtype"}
     roles |= {travel.to: travel.role for travel in travels if travel.to is not None}
     return _ready(side, made, rule.target, roles)
+
+
+def _shape(claim: Claim, side: _Side, after: ast.expr) -> Thunk:
+    """Return the arguments of `x.shape` and `x.shape[0]`, which are no calls."""
+    index = after.slice if isinstance(after, ast.Subscript) else None
+    shape = after.value if isinstance(after, ast.Subscript) else after
+    if not isinstance(shape, ast.Attribute) or shape.attr != "shape":
+        raise Failed("LookupError", f"`{ast.unparse(after)}` is no shape")
+    tensor = side.argument(shape.value, "tensor")
+    if index is None:
+        return lambda run: {"self": tensor(run), "dim": None}
+    dim = side.argument(index, "axis")
+
+    def one(run: Environment) -> object:
+        if dim(run) is None:
+            raise Failed("TypeError", "a shape has no index None")
+        return {"self": tensor(run), "dim": dim(run)}
+
+    return one
 
 
 def prove(claim: Claim) -> Evidence | str:

@@ -31,6 +31,17 @@ from migrate.prove.creation import (
 )
 from migrate.prove.made import Arguments, Array, Drawn, Made, Unread, cast
 from migrate.prove.reading import Failed
+from migrate.prove.shapes import (
+    argmax,
+    flattened,
+    mean,
+    permuted,
+    size,
+    squeezed,
+    swapped,
+    turned,
+    unsqueezed,
+)
 
 
 def log_softmax(x: Array, axis: int) -> Array:
@@ -95,18 +106,21 @@ def item(given: Arguments) -> Array:
     return values.reshape(())
 
 
-def summed(*axes: str) -> Callable[[Arguments], Array]:
-    """Return the reading of `.sum()`, of floats; torch has two names for the dimension."""
+def summed(operand: str, *axes: str) -> Callable[[Arguments], Array]:
+    """Return the reading of a sum; torch has two names for the dimension of its method.
+
+    Integers and truth values are added up in int64 on both sides.
+    """
 
     def read(given: Arguments) -> Array:
-        x = given["self"]
+        x = given[operand]
         over = next((given[axis] for axis in axes if given[axis] is not None), None)
         if over is not None and not x.ndim:
             raise Unread("torch takes a scalar for a vector of one")
         if over is not None and not (type(over) is int and -x.ndim <= over < x.ndim):
             raise Failed("IndexError", f"{x.ndim} dimensions have no axis {over!r}")
         if x.dtype.kind != "f":
-            raise Unread("the sum of integers has another dtype in MindSpore")
+            return np.asarray(x.astype(np.int64).sum(axis=over))
         return np.asarray(x.astype(np.float64).sum(axis=over).astype(x.dtype))
 
     return read
@@ -225,6 +239,18 @@ READINGS: Mapping[str, tuple[Reading, Reading]] = MappingProxyType(
         "stop_gradient": (same(), same("value")),
         "item": (item, item),
         "reshaped": (reshaped, reshaped),
-        "sum": (summed("dim", "axis"), summed("axis")),
+        "sum": (summed("self", "dim", "axis"), summed("self", "axis")),
+        "sum_function": (summed("input", "dim"), summed("input", "dim")),
+        "mean": (mean("self", "dim", "keepdim"), mean("self", "dim", "keepdim")),
+        "mean_function": (mean("input", "dim", "keepdim"), mean("x", "axis", "keep_dims")),
+        "argmax": (argmax("self"), argmax("self")),
+        "argmax_function": (argmax("input"), argmax("input")),
+        "permuted": (permuted, permuted),
+        "swapped": (swapped("dim0", "dim1"), swapped("axis0", "axis1")),
+        "turned": (turned, turned),
+        "squeezed": (squeezed("dim"), squeezed("axis")),
+        "unsqueezed": (unsqueezed, unsqueezed),
+        "flattened": (flattened, flattened),
+        "size": (size, size),
     }
 )
