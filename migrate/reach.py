@@ -14,11 +14,23 @@ from typing import NamedTuple, TypeAlias
 _WORD = rb"[\w\x80-\xff]"
 _ENDS = rb"(?!%b)" % _WORD
 _LINE = rb"\\(?:\r\n?|\n)"  # a line that is continued
-_GAP = rb"[ \t\f]*(?:%b[ \t\f]*)*" % _LINE
-_LISTED = rb"%b(?:\(((?:[^)#]+|#[^\r\n]*)*)|((?:[^\r\n;#\\]+|%b)*))" % (_GAP, _LINE)
+
+
+def _more(start: bytes, body: bytes) -> bytes:
+    """Return what takes any number of something rare; `(?:…)*` is entered where there is none."""
+    return rb"(?:(?=%b)(?:%b)+|)" % (start, body)
+
+
+_GAP = rb"[ \t\f]*" + _more(rb"\\", _LINE + rb"[ \t\f]*")
+_INSIDE = rb"[^)#]*" + _more(rb"#", rb"#[^\r\n]*[^)#]*")
+_PLAIN = rb"[^\r\n;#\\]*" + _more(rb"\\", _LINE + rb"[^\r\n;#\\]*")
+_LISTED = rb"%b(?:\((%b)|(%b))" % (_GAP, _INSIDE, _PLAIN)
 # Of a module's name, which may have spaces around its dots.
 _APART = rb"(?:(?<=\.)(?=[ \t\f\\])|(?=[ \t\f\\])%b\.)%b" % (_GAP, _GAP)
-_REST = rb"[\w.\x80-\xff]*(?:%b(?!import%b)%b[\w.\x80-\xff]*)*" % (_APART, _ENDS, _WORD)
+_IS_APART = rb"[ \t\f]+\.|[ \t\f]*\\|(?<=\.)[ \t\f]"
+_REST = rb"[\w.\x80-\xff]*" + _more(
+    _IS_APART, rb"%b(?!import%b)%b[\w.\x80-\xff]*" % (_APART, _ENDS, _WORD)
+)
 _SPACED_DOT = re.compile(rb"\s+\.\s*|\.\s+")
 _COMMENT = re.compile(rb"#[^\r\n]*")
 
@@ -92,14 +104,13 @@ def _patterns(roots: frozenset[bytes] | None) -> tuple[re.Pattern[bytes], ...]:
     own = rb"(?=%b)" % _WORD
     if roots is not None:
         own = rb"(?:%b)%b" % (b"|".join(map(re.escape, sorted(roots))) or rb"(?!)", _ENDS)
-    relative = rb"\.[.\s\\]{0,99}(?:(?!import%b)%b%b)?" % (_ENDS, _WORD, _REST)
+    relative = rb"\.[.\s\\]{0,99}(?:(?!import%b)%b%b|)" % (_ENDS, _WORD, _REST)
     absolute = own + _REST
     names = rb"from[\s\\]{0,99}(%b|%b)[\s\\]{0,99}import%b%b" % (relative, absolute, _ENDS, _LISTED)
-    several = rb"[\w.\x80-\xff \t\f]*(?:%b[\w.\x80-\xff \t\f]*)*," % _LINE
+    several = rb"[\w.\x80-\xff \t\f]*%b," % _more(rb"\\", _LINE + rb"[\w.\x80-\xff \t\f]*")
     # A word or a dot and one space before it is what stands before that of `from a import b`.
     plain = rb"mport(?<=import)(?<![\w.\x80-\xff] import)"
-    rest = rb"(?:[^\r\n;#\\]+|%b)*" % _LINE
-    modules = plain + rb"(?=[ \t\f\\])%b((?:%b|%b)%b)" % (_GAP, own, several, rest)
+    modules = plain + rb"(?=[ \t\f\\])%b((?:%b|%b)%b)" % (_GAP, own, several, _PLAIN)
     return re.compile(names), re.compile(modules), re.compile(rb"(?<![\w.])" + own)
 
 
