@@ -9,7 +9,6 @@ of torch's that is given the loss.
 from __future__ import annotations
 
 import ast
-import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,9 +67,6 @@ _CALLED = frozenset({"clone", "equal", "median", "new_full", "repeat", "size", "
 #: Of what `.max(dim=1)` gives: a tuple in MindSpore.
 _PARTS = frozenset({"indices", "values"})
 
-#: A method in place: MindSpore's leaves the tensor as it was on a CPU, or has no kernel.
-_IN_PLACE = re.compile(r"\.(\w*[a-z0-9]_)\s*\(")
-
 
 #: Of torch's, what looks at nothing of a tensor, or is told of elsewhere.
 _TAKES_ANYTHING = frozenset({"torch.autograd.backward", "torch.autograd.grad", "torch.save"})
@@ -95,15 +91,15 @@ class _Asked:
 
     def attributes(self) -> Iterator[Move]:
         """Yield `loss.detach()` and its kind."""
-        edited = _edited(self.file)
-        in_place = sorted({m[1] for m in _IN_PLACE.finditer(self.file.names.text)} - {*_REMEDIES})
-        for word in (*_REMEDIES, *in_place):
-            for offset, place in list(self.file.names.places_of(word)):
-                if not _is_lacking(place, word) or any(s.start <= offset < s.end for s in edited):
-                    continue
-                found = self.results.of(_receiver(place))
-                if found:
-                    yield self._move(found, place, _said(place, word))
+        names, edited = self.file.names, _edited(self.file)
+        for place in self.results.around():
+            node = place.node
+            if isinstance(node, ast.Attribute) and _is_lacking(place, node.attr):
+                offset = names.end(node) - len(node.attr)
+                if not any(span.start <= offset < span.end for span in edited):
+                    found = self.results.of(_receiver(place))
+                    if found:
+                        yield self._move(found, place, _said(place, node.attr))
 
     def strings(self) -> Iterator[Move]:
         """Yield what f-strings ask of a loss: no edit reaches into them."""
@@ -248,6 +244,7 @@ def _is_lacking(place: Place, word: str) -> bool:
 
 
 def _is_in_place(word: str) -> bool:
+    """Tell the name of a method in place: MindSpore's leaves the tensor as it was on a CPU."""
     return word.endswith("_") and not word.endswith("__")
 
 

@@ -34,19 +34,7 @@ _NO_TENSOR = (ast.Constant, ast.Slice, ast.JoinedStr)
 def hand_over_mixed(file: File, results: Results, makers: Makers, status: Status) -> Iterator[Move]:
     """Yield a finding for every such place, in the order of the text."""
     met = _Met(file, results, makers, status)
-    seen: set[int] = set()
-    found: list[Move] = []
-    for place in results.near():
-        for step in range(len(place.path)):
-            up = place.up(step)
-            if id(up.node) in seen:
-                break
-            seen.add(id(up.node))
-            move = met.at(up)
-            if move is not None:
-                found.append(move)
-            if isinstance(up.node, ast.stmt):
-                break
+    found = [move for move in map(met.at, results.around()) if move is not None]
     yield from sorted(found, key=lambda move: file.names.start(move.place.node))  # type: ignore[arg-type]
 
 

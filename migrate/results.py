@@ -61,6 +61,19 @@ class Results:
                 if isinstance(place.node, (ast.Name, ast.Attribute)):
                     yield place
 
+    def around(self) -> Iterator[Place]:
+        """Yield every expression that holds such a name, and its statement, each once."""
+        seen: set[int] = set()
+        for place in self.near():
+            for step in range(len(place.path)):
+                up = place.up(step)
+                if id(up.node) in seen:
+                    break
+                seen.add(id(up.node))
+                yield up
+                if isinstance(up.node, ast.stmt):
+                    break
+
     def strings(self) -> Iterator[Place]:
         """Yield the f-strings that name what may hold what a loss gives, or compute one."""
         found: dict[int, Place] = {}

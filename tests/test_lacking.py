@@ -86,7 +86,7 @@ DETACH = "write mindspore.ops.stop_gradient(…) around it"
             ["write `… = ….mul(…)`", "write `… = ….zero(…)`"],
             id="in place",
         ),
-        pytest.param("return F.nll_loss(x, y).size()", ["write .shape"], id="size"),
+        pytest.param("return F.nll_loss(x, y).size(k)", ["write .shape"], id="size"),
         pytest.param("k['l'] = c(x, y)\nreturn k['l'].detach()", [DETACH], id="in a dict"),
         pytest.param("k.append(c(x, y))\nreturn k[0].detach()", [DETACH], id="in a list"),
         pytest.param(
