@@ -39,16 +39,8 @@ def hand_over_added(
         other = _other(file, origins, place) if statement.target is place.node else None
         found = results.of(place) if other is not None else []
         if found and other is not None:
-            yield Move(
-                sites=tuple(site for loss in found for site in loss.sites),
-                drafts=(),
-                place=place.up(),
-                scope=names.scope_of(place),
-                rule=found[0].rule.id,
-                code="tensor-lacks",
-                message=_said(statement, other),
-                status=status,
-            )
+            message = _said(statement, other)
+            yield results.said_of(found, place.up(), "tensor-lacks", message, status)
 
 
 def _other(file: File, origins: Origins, place: Place) -> ast.expr | None:

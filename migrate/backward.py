@@ -41,16 +41,7 @@ def hand_over_backward(
             if isinstance(call, ast.Call) and call.func is place.node:
                 found, message = _told(file, results, writer, place, call)
                 if found:
-                    yield Move(
-                        sites=tuple(site for loss in found for site in loss.sites),
-                        drafts=(),
-                        place=place.up(),
-                        scope=file.names.scope_of(place),
-                        rule=found[0].rule.id,
-                        code="backward",
-                        message=message,
-                        status=status,
-                    )
+                    yield results.said_of(found, place.up(), "backward", message, status)
 
 
 def _told(

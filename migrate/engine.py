@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from migrate.annotations import settle_annotations
@@ -27,12 +27,14 @@ from migrate.rewrite import plan
 from migrate.source import LineIndex, parse
 from migrate.symptoms import notes, signs
 from migrate.uncalled import completed, hand_over, open_uncalled, plan_uncalled, prove_kept
-from migrate.work import File, Work
+from migrate.work import File, Move, Work
 from migrate.written import written
 
 if TYPE_CHECKING:
     from migrate.resolve import Elsewhere
+    from migrate.results import Results
     from migrate.ruleset import RuleSet
+    from migrate.tensor_rules import TensorRules
 
 
 def rewrite_source(
@@ -191,12 +193,7 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
     """Move the tensors around losses; return the operands of which nothing is left to tell."""
     if any(work.refusal is None for work in file.works):
         # Late: most files hold nothing that could move.
-        from migrate.added import hand_over_added
-        from migrate.backward import hand_over_backward
         from migrate.connected import class_calls, loss_calls, shown_calls
-        from migrate.lacking import hand_over_lacking
-        from migrate.makers import Makers
-        from migrate.mixing import hand_over_mixed
         from migrate.moving import move_tensors
         from migrate.results import Results
         from migrate.seeding import move_seeds
@@ -208,13 +205,25 @@ def _move_tensors(file: File, origins: Origins) -> frozenset[int]:
         losses = [*loss_calls(file), *class_calls(file), *shown_calls(file)]
         if losses:
             results = Results(file, origins, losses)
-            file.moves += hand_over_backward(file, origins, rules, results, Status.MANUAL)
-            file.moves += hand_over_lacking(file, results, Status.MANUAL)
-            makers = Makers(file.names, origins, rules)
-            file.moves += hand_over_mixed(file, results, makers, Status.MANUAL)
-            file.moves += hand_over_added(file, origins, results, Status.MANUAL)
+            file.moves += list(_asked_of(file, origins, results, rules, Status.MANUAL))
         return settled
     return frozenset()
+
+
+def _asked_of(
+    file: File, origins: Origins, results: Results, rules: TensorRules, status: Status
+) -> Iterator[Move]:
+    """Yield a finding for all that is asked of what losses of MindSpore's give, and they lack."""
+    from migrate.added import hand_over_added
+    from migrate.backward import hand_over_backward
+    from migrate.lacking import hand_over_lacking
+    from migrate.makers import Makers
+    from migrate.mixing import hand_over_mixed
+
+    yield from hand_over_backward(file, origins, rules, results, status)
+    yield from hand_over_lacking(file, results, status)
+    yield from hand_over_mixed(file, results, Makers(file.names, origins, rules), status)
+    yield from hand_over_added(file, origins, results, status)
 
 
 def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
@@ -222,11 +231,6 @@ def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
     names = file.names
     if "mindspore" not in names.text:
         return
-    from migrate.added import hand_over_added
-    from migrate.backward import hand_over_backward
-    from migrate.lacking import hand_over_lacking
-    from migrate.makers import Makers
-    from migrate.mixing import hand_over_mixed
     from migrate.results import Settled
     from migrate.tensor_rules import default_tensor_rules
 
@@ -234,15 +238,9 @@ def _tell_of_settled(file: File, origins: Origins, rules: RuleSet) -> None:
     by_target = {rule.target: rule for rule in reversed(rules.rules)}
     results = Settled(file, origins, by_target)
     told = {(id(move.place.node), move.code) for move in file.moves}
-    tensor_rules = default_tensor_rules()
     file.moves += [
         move
-        for move in (
-            *hand_over_backward(file, origins, tensor_rules, results, Status.NOTE),
-            *hand_over_lacking(file, results, Status.NOTE),
-            *hand_over_mixed(file, results, Makers(names, origins, tensor_rules), Status.NOTE),
-            *hand_over_added(file, origins, results, Status.NOTE),
-        )
+        for move in _asked_of(file, origins, results, default_tensor_rules(), Status.NOTE)
         if (id(move.place.node), move.code) not in told
     ]
 

@@ -161,16 +161,7 @@ class _Asked:
                     break
 
     def _move(self, found: list[LossCall], place: Place, message: str) -> Move:
-        return Move(
-            sites=tuple(site for loss in found for site in loss.sites),
-            drafts=(),
-            place=place,
-            scope=self.file.names.scope_of(place),
-            rule=found[0].rule.id,
-            code="tensor-lacks",
-            message=message,
-            status=self.status,
-        )
+        return self.results.said_of(found, place, "tensor-lacks", message, self.status)
 
 
 def _edited(file: File) -> list[Span]:

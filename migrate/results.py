@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from migrate.connected import LossCall
 from migrate.spread import is_touched, spread
 from migrate.traces import Trace
+from migrate.work import Move
 
 if TYPE_CHECKING:
-    from migrate.model import Rule
+    from migrate.model import Rule, Status
     from migrate.origins import Origins
     from migrate.places import Place
     from migrate.resolve import Names
@@ -86,6 +87,21 @@ class Results:
                 if isinstance(node, ast.JoinedStr):
                     found.setdefault(id(node), loss.place.up(step))
         yield from found.values()
+
+    def said_of(
+        self, found: list[LossCall], place: Place, code: str, message: str, status: Status
+    ) -> Move:
+        """Return what is said at a place of what some losses give; there is no edit to it."""
+        return Move(
+            sites=tuple(site for loss in found for site in loss.sites),
+            drafts=(),
+            place=place,
+            scope=self.names.scope_of(place),
+            rule=found[0].rule.id,
+            code=code,
+            message=message,
+            status=status,
+        )
 
     def _spread(self, names: Names, starts: list[Place]) -> frozenset[str]:
         return spread(names, starts)
